@@ -1,0 +1,17 @@
+//! The history of the database schema, one file a step. Frozen: a step that has run somewhere is never
+//! changed, and nothing here imports the rest of the crate, whose entities move on.
+
+use sea_orm_migration::prelude::*;
+
+mod m20260101_000001_create_users;
+mod m20260101_000002_create_items;
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20260101_000001_create_users::Migration), Box::new(m20260101_000002_create_items::Migration)]
+    }
+}

@@ -1,0 +1,37 @@
+//! `create-superuser`
+
+use std::io::{self, IsTerminal};
+
+use super::Outcome;
+use crate::core::config::Settings;
+use crate::core::migrate;
+use crate::schemas::password::NewPassword;
+use crate::schemas::text::Email;
+use crate::services::user;
+
+pub(super) async fn run(settings: Settings, email: String) -> Outcome {
+    let parsed = Email::try_from(email.clone()).map_err(|error| format!("--email: {error}"))?;
+    let password = NewPassword::try_from(read_password()?)
+        .map_err(|error| format!("{error}: 8 to 128 characters, without control characters"))?;
+    let auto_migrate = settings.database.auto_migrate;
+    let state = super::state(settings).await?;
+    if auto_migrate {
+        migrate::up(&state.db).await?;
+    }
+    if user::ensure_superuser(&state.db, &state.passwords, state.clock.now(), parsed, password).await? {
+        println!("{email} is a superuser now");
+        Ok(())
+    } else {
+        Err(format!("{email} exists already").into())
+    }
+}
+
+/// From a prompt that shows nothing, or the first line of what is piped in.
+fn read_password() -> io::Result<String> {
+    if io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ");
+    }
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

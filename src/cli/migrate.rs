@@ -1,0 +1,38 @@
+//! `migrate up|down|status`
+
+use clap::Subcommand;
+
+use super::Outcome;
+use crate::core::config::Settings;
+use crate::core::{database, migrate};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Migrate {
+    /// Apply what is pending
+    Up,
+    /// Take the last migrations back
+    Down {
+        /// How many
+        #[arg(default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the migrations
+    Status,
+}
+
+pub(super) async fn run(settings: &Settings, command: Migrate) -> Outcome {
+    let db = database::connect(&settings.database).await?;
+    match command {
+        Migrate::Up => {
+            let applied = migrate::up(&db).await?;
+            println!("{} applied", applied.len());
+        }
+        Migrate::Down { steps } => migrate::down(&db, steps).await?,
+        Migrate::Status => {
+            for status in migrate::status(&db).await? {
+                println!("{}  {}", if status.applied { "applied" } else { "pending" }, status.name);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The commands of the binary.
+
+mod create_superuser;
+mod doctor;
+mod healthcheck;
+mod migrate;
+mod serve;
+
+use std::error::Error;
+
+use clap::{Parser, Subcommand};
+
+use crate::app;
+use crate::core::clock::Clock;
+use crate::core::config::{self, Settings, Sources};
+use crate::core::{database, telemetry};
+use crate::state::AppState;
+
+/// A command's outcome; the error's text is printed, and the exit code is 1.
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve requests (the default)
+    Serve,
+    /// Apply migrations, take them back, or list them
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Create a superuser; the password comes from a prompt, or from standard input
+    CreateSuperuser {
+        /// The superuser's email
+        #[arg(long)]
+        email: String,
+    },
+    /// Ask the running server whether it is ready
+    Healthcheck,
+    /// Check the configuration, and that everything it names answers
+    Doctor,
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    ///
+    /// # Errors
+    /// What keeps it from its work, in words for the operator.
+    pub fn run(self) -> Outcome {
+        if let Some(Command::Openapi) = self.command {
+            println!("{}", app::document().to_pretty_json()?);
+            return Ok(());
+        }
+        let sources = Sources::of_process()?;
+        let settings = config::load(&sources)?;
+        let runtime = tokio::runtime::Runtime::new()?;
+        if !matches!(self.command, Some(Command::Doctor | Command::Healthcheck)) {
+            telemetry::init(&settings.telemetry, sources.get("RUST_LOG"))?;
+        }
+        runtime.block_on(async {
+            match self.command {
+                None | Some(Command::Serve) => serve::run(settings).await,
+                Some(Command::Migrate(command)) => migrate::run(&settings, command).await,
+                Some(Command::CreateSuperuser { email }) => create_superuser::run(settings, email).await,
+                Some(Command::Healthcheck) => healthcheck::run(&settings).await,
+                Some(Command::Doctor) => doctor::run(&settings).await,
+                Some(Command::Openapi) => Ok(()),
+            }
+        })
+    }
+}
+
+/// The state of a process, with a database that answers.
+async fn state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
+    let db = database::connect(&settings.database)
+        .await
+        .map_err(|error| format!("the database does not answer: {error}"))?;
+    Ok(AppState::new(settings, db, Clock::system()))
+}

@@ -1,0 +1,115 @@
+//! Where settings come from. Later wins: `default.toml`, `{APP_ENV}.toml`, `local.toml`, `.env`, the
+//! environment. The first two are compiled in; files of the same name add to them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use config::{Config, ConfigBuilder, File, FileFormat, builder::DefaultState};
+use serde_json::Value;
+
+use super::settings::Environment;
+use super::{ConfigError, problem};
+
+/// The short names that platforms set, and the keys they stand for.
+const SHORT_NAMES: [(&str, &str); 6] = [
+    ("HOST", "server.host"),
+    ("PORT", "server.port"),
+    ("DATABASE_URL", "database.url"),
+    ("SECRET_KEY", "auth.secret_key"),
+    ("FIRST_SUPERUSER", "first_superuser.email"),
+    ("FIRST_SUPERUSER_PASSWORD", "first_superuser.password"),
+];
+
+/// Where to read settings from, as values, so that a test can give its own.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The folder of the TOML files, which need not exist.
+    pub folder: Option<PathBuf>,
+    /// The variables of `.env`.
+    pub dotenv: HashMap<String, String>,
+    /// The variables of the process.
+    pub variables: HashMap<String, String>,
+}
+
+impl Sources {
+    /// What this process was given: `.env` in the working folder, its environment, and the files in
+    /// `APP_CONFIG_DIR` or `./config`.
+    ///
+    /// # Errors
+    /// When `.env` is there but cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn of_process() -> Result<Self, ConfigError> {
+        let dotenv = match dotenvy::from_path_iter(".env") {
+            Ok(variables) => variables.collect::<Result<_, _>>(),
+            Err(error) if error.not_found() => Ok(HashMap::new()),
+            Err(error) => Err(error),
+        };
+        let dotenv: HashMap<String, String> = dotenv.map_err(|error| match error {
+            // The error quotes the line, which may hold a secret.
+            dotenvy::Error::LineParse(_, at) => {
+                vec![problem(".env", format!("cannot be read at character {at} of a line"))]
+            }
+            error => vec![problem(".env", error.to_string())],
+        })?;
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let mut sources = Self { folder: None, dotenv, variables };
+        sources.folder = Some(sources.get("APP_CONFIG_DIR").unwrap_or("config").into());
+        Ok(sources)
+    }
+
+    /// A variable that is no setting, such as `RUST_LOG`; empty counts as absent.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name).or_else(|| self.dotenv.get(name));
+        value.map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// All layers in one, as they were written: text from variables is still text.
+    pub(super) fn merge(&self) -> Result<(Environment, Value), ConfigError> {
+        let (environment, name, differences) = match self.get("APP_ENV").unwrap_or("development") {
+            "development" => {
+                (Environment::Development, "development", include_str!("../../../config/development.toml"))
+            }
+            "test" => (Environment::Test, "test", include_str!("../../../config/test.toml")),
+            "production" => (Environment::Production, "production", include_str!("../../../config/production.toml")),
+            _ => return Err(vec![problem("APP_ENV", "Input should be 'development', 'test' or 'production'")].into()),
+        };
+        let mut builder = Config::builder();
+        for (name, compiled_in) in [("default", include_str!("../../../config/default.toml")), (name, differences)] {
+            builder = builder.add_source(File::from_str(compiled_in, FileFormat::Toml));
+            builder = self.add_file(builder, name);
+        }
+        builder = self.add_file(builder, "local");
+        for variables in [&self.dotenv, &self.variables] {
+            builder = add_variables(builder, variables)?;
+        }
+        let merged = builder.build().and_then(Config::try_deserialize);
+        Ok((environment, merged.map_err(|error| vec![problem("config", error.to_string())])?))
+    }
+
+    fn add_file(&self, builder: ConfigBuilder<DefaultState>, name: &str) -> ConfigBuilder<DefaultState> {
+        match &self.folder {
+            Some(folder) => builder.add_source(File::from(folder.join(format!("{name}.toml"))).required(false)),
+            None => builder,
+        }
+    }
+}
+
+/// Short names first, so that within one layer the long name wins. An empty variable counts as absent.
+fn add_variables(
+    mut builder: ConfigBuilder<DefaultState>,
+    variables: &HashMap<String, String>,
+) -> Result<ConfigBuilder<DefaultState>, ConfigError> {
+    let short = SHORT_NAMES.iter().filter_map(|(name, key)| Some(((*key).to_owned(), variables.get(*name)?)));
+    let long = variables
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix("APP__")?.to_lowercase().replace("__", "."), value)));
+    for (key, value) in short.chain(long).filter(|(_, value)| !value.is_empty()) {
+        builder = builder
+            .set_override(&key, value.as_str())
+            .map_err(|_| vec![problem(&key, "is not the name of a setting")])?;
+    }
+    Ok(builder)
+}

@@ -1,0 +1,11 @@
+//! What every layer may use, and which itself uses no layer.
+
+pub mod clock;
+pub mod config;
+pub mod database;
+pub mod migrate;
+pub mod readiness;
+pub mod schema;
+pub mod security;
+pub mod server;
+pub mod telemetry;

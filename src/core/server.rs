@@ -1,0 +1,141 @@
+//! Accepts connections and serves them: with a time limit on everything a client does, a limit on how
+//! many there are, and an end that comes in time.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tower::{Service, ServiceExt};
+
+use super::config::ServerSettings;
+use super::readiness::Readiness;
+
+/// Request line and headers together may take this much; more is answered 431.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// More headers than this are answered 431.
+const MAX_HEADERS: usize = 100;
+/// How long to rest when the system has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `signal` yields for the first time, then finishes: not ready at once, no new connections
+/// after `drain_delay_seconds`, and the end after `shutdown_grace_seconds` or at the second signal.
+/// `signal` makes a future that is done when the process is asked to end.
+pub async fn serve<S, F>(
+    listener: TcpListener,
+    service: S,
+    settings: &ServerSettings,
+    readiness: Readiness,
+    mut signal: impl FnMut() -> F,
+) where
+    S: Service<Request<Body>, Response = Response, Error = std::convert::Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    F: Future<Output = ()>,
+{
+    let connections = Connections::new(service, settings);
+    let graceful = GracefulShutdown::new();
+
+    {
+        let mut stop = pin!(async {
+            signal().await;
+            tracing::info!("stopping: not ready any more");
+            readiness.drain();
+            let delay = sleep(Duration::from_secs(settings.drain_delay_seconds));
+            // The second signal cuts the delay short.
+            tokio::select! { () = delay => {}, () = signal() => {} }
+        });
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                accepted = connections.accept(&listener) => match accepted {
+                    Ok((stream, permit)) => {
+                        let connection = connections.serve(stream, &graceful);
+                        tokio::spawn(async move {
+                            connection.await;
+                            drop(permit);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+    }
+
+    drop(listener);
+    tracing::info!(open = graceful.count(), "stopping: no new connections");
+    let grace = Duration::from_secs(settings.shutdown_grace_seconds);
+    tokio::select! {
+        ended = timeout(grace, graceful.shutdown()) => match ended {
+            Ok(()) => tracing::info!("stopped: every request was answered"),
+            Err(_) => tracing::warn!("stopped: the grace period is over"),
+        },
+        () = signal() => tracing::warn!("stopped at once: second signal"),
+    }
+}
+
+/// How connections are taken and served.
+struct Connections<S> {
+    service: S,
+    http: http1::Builder,
+    permits: Arc<Semaphore>,
+    write_timeout: Duration,
+}
+
+impl<S> Connections<S>
+where
+    S: Service<Request<Body>, Response = Response, Error = std::convert::Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    fn new(service: S, settings: &ServerSettings) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            // Covers the wait for the next request on an idle connection, too.
+            .header_read_timeout(Duration::from_secs(settings.header_timeout_seconds))
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEADER_BYTES);
+        Self {
+            service,
+            http,
+            permits: Arc::new(Semaphore::new(settings.max_connections)),
+            write_timeout: Duration::from_secs(settings.body_timeout_seconds),
+        }
+    }
+
+    /// The next connection, once there is room for it; until then clients wait in the system's queue.
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, permit))
+    }
+
+    fn serve(&self, stream: TcpStream, graceful: &GracefulShutdown) -> impl Future<Output = ()> + Send + use<S> {
+        let service = self.service.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.write_timeout));
+        let io = TokioIo::new(Box::pin(stream));
+        let connection = self.http.serve_connection(io, TowerToHyperService::new(service));
+        let connection = graceful.watch(connection);
+        async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The table `users`.
+#![expect(missing_docs, reason = "the columns are described where they are said, in schemas::user")]
+
+use sea_orm::FromJsonQueryResult;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Somebody who can log in. `users_email_key` and `users_username_key` keep email and username unique
+/// whatever their case.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    #[sea_orm(column_type = "String(StringLen::N(255))")]
+    pub email: String,
+    #[sea_orm(column_type = "String(StringLen::N(50))")]
+    pub username: String,
+    #[sea_orm(column_type = "Text")]
+    pub hashed_password: String,
+    #[sea_orm(column_type = "String(StringLen::N(255))", nullable)]
+    pub full_name: Option<String>,
+    pub age: Option<i32>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub address: Option<Address>,
+    pub is_active: bool,
+    pub is_superuser: bool,
+    pub created_at: DateTimeUtc,
+    #[sea_orm(has_many)]
+    pub items: HasMany<super::item::Entity>,
+}
+
+/// An address, stored as JSON inside its user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Address {
+    pub street: String,
+    pub city: String,
+    pub country: String,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,64 @@
+//! Versions of a resource: `ETag`, `If-None-Match`, `If-Match` (RFC 9110, section 13).
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{self, HeaderName};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+
+/// The tag that names a version: `"3"`.
+#[must_use]
+pub fn etag(version: i64) -> HeaderValue {
+    // A quoted number is always a valid header.
+    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// The versions that `If-Match` allows to be changed; `None` when any may be. A tag that is not one of
+/// ours, or a weak one, matches no version.
+pub struct IfMatch(pub Option<Vec<i64>>);
+
+/// The versions that the client has, as `If-None-Match` says; `*` stands for any.
+pub struct IfNoneMatch {
+    any: bool,
+    versions: Vec<i64>,
+}
+
+impl IfNoneMatch {
+    /// Whether the client has this version and need not be sent it again.
+    #[must_use]
+    pub fn has(&self, version: i64) -> bool {
+        self.any || self.versions.contains(&version)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let tags = tags(&parts.headers, &header::IF_MATCH);
+        let any = tags.is_empty() || tags.contains(&"*");
+        Ok(Self((!any).then(|| tags.into_iter().filter_map(version).collect())))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let tags = tags(&parts.headers, &header::IF_NONE_MATCH);
+        // A cache may have made the tag weak, which does not matter for reading.
+        let versions = tags.iter().filter_map(|tag| version(tag.trim_start_matches("W/"))).collect();
+        Ok(Self { any: tags.contains(&"*"), versions })
+    }
+}
+
+fn tags<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
+    // What is not text is no tag of ours, but it is there.
+    let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?"));
+    values.flat_map(|value| value.split(',')).map(str::trim).collect()
+}
+
+fn version(tag: &str) -> Option<i64> {
+    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}

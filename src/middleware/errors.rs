@@ -1,0 +1,104 @@
+//! Writes the answer of every error: in FastAPI's shape, or as problem details (RFC 9457) when asked.
+
+use std::any::Any;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+
+use super::request_id::RequestId;
+use crate::core::schema::Problem;
+use crate::error::Error;
+
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// RFC 9457, with a code for programs and every problem of an invalid request.
+#[derive(Serialize)]
+struct ProblemDetails<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Problem],
+}
+
+/// Gives errors their body and the log its line. Bare statuses from layers and from the router's own
+/// fallbacks are errors, too; their headers, such as `Allow`, stay.
+pub(super) async fn render(request: Request, next: Next) -> Response {
+    let wants_problem = accepts_problem(request.headers());
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let error = response.extensions_mut().remove::<Error>().unwrap_or_else(|| Error::from_status(status));
+    log(&error);
+    let id = id.as_ref().and_then(|RequestId(id)| id.to_str().ok()).unwrap_or_default();
+    let (body, media_type) =
+        if wants_problem { (problem_details(&error, id), PROBLEM_JSON) } else { (fastapi(&error), "application/json") };
+    *response.body_mut() = Body::from(body);
+    // A layer's bare answer lacks what the error says in headers, and describes the body it had.
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response.headers_mut().extend(error.into_response().headers_mut().drain());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// Turns a handler's panic into a 500. What it said goes to the log.
+pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Error::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
+}
+
+fn log(error: &Error) {
+    match error.cause() {
+        Some(cause) if matches!(error, Error::Internal(_)) => tracing::error!(?cause, "internal error"),
+        Some(cause) => tracing::warn!(?cause, "unavailable"),
+        None => {}
+    }
+}
+
+fn accepts_problem(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|range| range.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(PROBLEM_JSON)))
+}
+
+fn fastapi(error: &Error) -> Vec<u8> {
+    let body = match error {
+        Error::Invalid(problems) => json!({ "detail": problems }),
+        Error::InvalidGrant => json!({
+            "error": error.status_and_code().1, "error_description": error.to_string(), "detail": error.to_string(),
+        }),
+        _ => json!({ "detail": error.to_string() }),
+    };
+    body.to_string().into_bytes()
+}
+
+fn problem_details(error: &Error, request_id: &str) -> Vec<u8> {
+    let (status, code) = error.status_and_code();
+    let errors = if let Error::Invalid(problems) = error { problems.as_slice() } else { &[] };
+    let details = ProblemDetails {
+        r#type: "about:blank",
+        title: title(status),
+        status: status.as_u16(),
+        detail: error.to_string(),
+        code,
+        request_id,
+        errors,
+    };
+    serde_json::to_vec(&details).unwrap_or_default()
+}
+
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}

@@ -1,0 +1,124 @@
+//! `/items`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::answer::{Created, Tagged, unless_known};
+use crate::auth::CurrentUser;
+use crate::core::clock::Clock;
+use crate::core::database::Db;
+use crate::error::Result;
+use crate::extract::{Both, IfMatch, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
+use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemPath, ItemRead, ItemUpdate};
+use crate::schemas::message::ErrorRead;
+use crate::schemas::page::Paging;
+use crate::services::item;
+use crate::state::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_items, create_item)).routes(routes!(
+        read_item,
+        replace_item,
+        update_item,
+        delete_item
+    ))
+}
+
+/// List the caller's items; a superuser's list holds everybody's.
+#[utoipa::path(
+    get, path = "/", tag = "items", security(("oauth2" = [])), params(ItemFilter, Paging),
+    responses((status = OK, body = ItemPage)),
+)]
+async fn read_items(
+    State(db): State<Db>,
+    CurrentUser(caller): CurrentUser,
+    Both(ValidQuery(filter), ValidQuery(paging)): Both<ValidQuery<ItemFilter>, ValidQuery<Paging>>,
+) -> Result<Json<ItemPage>> {
+    item::list(&db, &caller, filter, paging).await.map(Json)
+}
+
+/// Create an item owned by the caller.
+#[utoipa::path(
+    post, path = "/", tag = "items", security(("oauth2" = [])), request_body = ItemCreate,
+    responses((status = CREATED, body = ItemRead, headers(("Location" = String), ("ETag" = String)))),
+)]
+async fn create_item(
+    State(db): State<Db>,
+    State(clock): State<Clock>,
+    CurrentUser(caller): CurrentUser,
+    ValidJson(data): ValidJson<ItemCreate>,
+) -> Result<Created> {
+    item::create(&db, &caller, clock.now(), data).await.map(Created)
+}
+
+/// Read an item.
+#[utoipa::path(
+    get, path = "/{item_id}", tag = "items", security(("oauth2" = [])),
+    params(ItemPath, ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has.")),
+    responses(
+        (status = OK, body = ItemRead, headers(("ETag" = String))), (status = NOT_MODIFIED, headers(("ETag" = String))),
+    ),
+)]
+async fn read_item(
+    State(db): State<Db>,
+    CurrentUser(caller): CurrentUser,
+    ValidPath(ItemPath { item_id }): ValidPath<ItemPath>,
+    known: IfNoneMatch,
+) -> Result<Response> {
+    Ok(unless_known(item::read(&db, &caller, item_id).await?, &known))
+}
+
+/// Replace an item: what is left out is cleared.
+#[utoipa::path(
+    put, path = "/{item_id}", tag = "items", security(("oauth2" = [])), request_body = ItemCreate,
+    params(ItemPath, ("If-Match" = Option<String>, Header, description = "The `ETag` that must not have changed.")),
+    responses(
+        (status = OK, body = ItemRead, headers(("ETag" = String))), (status = PRECONDITION_FAILED, body = ErrorRead),
+    ),
+)]
+async fn replace_item(
+    State(db): State<Db>,
+    State(clock): State<Clock>,
+    CurrentUser(caller): CurrentUser,
+    IfMatch(expected): IfMatch,
+    Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemCreate>>,
+) -> Result<Tagged> {
+    item::replace(&db, &caller, item_id, expected, clock.now(), data).await.map(Tagged)
+}
+
+/// Change what is present; `null` clears.
+#[utoipa::path(
+    patch, path = "/{item_id}", tag = "items", security(("oauth2" = [])), request_body = ItemUpdate,
+    params(ItemPath, ("If-Match" = Option<String>, Header, description = "The `ETag` that must not have changed.")),
+    responses(
+        (status = OK, body = ItemRead, headers(("ETag" = String))), (status = PRECONDITION_FAILED, body = ErrorRead),
+    ),
+)]
+async fn update_item(
+    State(db): State<Db>,
+    State(clock): State<Clock>,
+    CurrentUser(caller): CurrentUser,
+    IfMatch(expected): IfMatch,
+    Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemUpdate>>,
+) -> Result<Tagged> {
+    item::update(&db, &caller, item_id, expected, clock.now(), data).await.map(Tagged)
+}
+
+/// Delete an item.
+#[utoipa::path(
+    delete, path = "/{item_id}", tag = "items", security(("oauth2" = [])),
+    params(ItemPath, ("If-Match" = Option<String>, Header, description = "The `ETag` that must not have changed.")),
+    responses((status = NO_CONTENT), (status = PRECONDITION_FAILED, body = ErrorRead)),
+)]
+async fn delete_item(
+    State(db): State<Db>,
+    CurrentUser(caller): CurrentUser,
+    IfMatch(expected): IfMatch,
+    ValidPath(ItemPath { item_id }): ValidPath<ItemPath>,
+) -> Result<StatusCode> {
+    item::delete(&db, &caller, item_id, expected).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

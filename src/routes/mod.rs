@@ -1,0 +1,28 @@
+//! Every route of the service, one line a resource.
+
+mod answer;
+mod health;
+mod item;
+mod login;
+mod root;
+mod user;
+
+use axum::http::{HeaderValue, header};
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::AppState;
+
+/// Where the versioned part of the API begins.
+pub const API: &str = "/api/v1";
+
+/// All routes, with their documentation.
+pub fn router() -> OpenApiRouter<AppState> {
+    let api = OpenApiRouter::new()
+        .merge(login::router())
+        .nest("/users", user::router())
+        .nest("/items", item::router())
+        // What a login protects belongs in nobody's cache.
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    OpenApiRouter::new().merge(root::router()).nest("/health", health::router()).nest(API, api)
+}

@@ -1,0 +1,167 @@
+//! Items on the wire.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use validator::{Validate, ValidationError};
+
+use super::amount::{Price, Tax};
+use super::page::Page;
+use super::patch;
+use super::text::{LINE, LINES, SEARCH, Tag};
+use crate::core::schema::{documented, documented_parameters};
+
+/// What a client says to create an item, or to replace one.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[validate(schema(function = "taxed_below_price"))]
+#[schemars(example = Self::example())]
+pub struct ItemCreate {
+    /// The item's name.
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    pub title: String,
+    /// More about it.
+    #[validate(length(max = 255), regex(path = *LINES))]
+    pub description: Option<String>,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// The tax in the price: less than the price.
+    pub tax: Option<Tax>,
+    /// Words to find it by.
+    #[serde(default)]
+    #[validate(length(max = 10))]
+    pub tags: Vec<Tag>,
+}
+
+impl ItemCreate {
+    fn example() -> serde_json::Value {
+        serde_json::json!({
+            "title": "Kettle", "description": "Whistles when it boils", "price": 24.9, "tax": 3.98, "tags": ["kitchen"]
+        })
+    }
+}
+
+fn taxed_below_price(item: &ItemCreate) -> Result<(), ValidationError> {
+    tax_below_price(item.price, item.tax)
+}
+
+/// The rule over two members: where both are known, the tax is less than the price.
+pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), ValidationError> {
+    match (price, tax) {
+        (Some(price), Some(tax)) if tax.hundredths() >= price.hundredths() => {
+            Err(ValidationError::new("tax_below_price").with_message("Tax must be less than price".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a client says to change an item: only what is present.
+#[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
+#[serde(default)]
+#[expect(clippy::option_option, reason = "a PATCH tells absent from null")]
+pub struct ItemUpdate {
+    /// The item's name.
+    #[serde(deserialize_with = "patch::required")]
+    #[schemars(with = "String")]
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    pub title: Option<String>,
+    /// More about it; `null` clears it.
+    #[serde(deserialize_with = "patch::optional")]
+    #[validate(length(max = 255), regex(path = *LINES))]
+    pub description: Option<Option<String>>,
+    /// What it costs; `null` clears it.
+    #[serde(deserialize_with = "patch::optional")]
+    pub price: Option<Option<Price>>,
+    /// The tax in the price, less than the price; `null` clears it.
+    #[serde(deserialize_with = "patch::optional")]
+    pub tax: Option<Option<Tax>>,
+    /// Words to find it by, in place of those it has.
+    #[serde(deserialize_with = "patch::required")]
+    #[schemars(with = "Vec<Tag>")]
+    #[validate(length(max = 10))]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// An item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ItemRead {
+    /// The item's id.
+    pub id: Uuid,
+    /// The item's name.
+    pub title: String,
+    /// More about it.
+    pub description: Option<String>,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// The tax in the price.
+    pub tax: Option<Tax>,
+    /// Words to find it by, in alphabetical order.
+    pub tags: Vec<String>,
+    /// Whose it is.
+    pub owner_id: Uuid,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Some of the items.
+pub type ItemPage = Page<ItemRead>;
+
+/// Which items to list, and in which order.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct ItemFilter {
+    /// A text that title or description contain, whatever its case.
+    #[validate(length(min = 3, max = 50), regex(path = *SEARCH))]
+    pub q: Option<String>,
+    /// Only items with all of these tags: `?tags=a&tags=b`.
+    #[serde(default)]
+    #[validate(length(max = 10))]
+    pub tags: Vec<Tag>,
+    /// Only items that cost at least this.
+    pub min_price: Option<Tax>,
+    /// Only items that cost at most this.
+    pub max_price: Option<Tax>,
+    /// The order; a minus sign turns it round. Items without a price count as the dearest.
+    #[serde(default)]
+    pub sort: ItemSort,
+}
+
+/// The order of a list of items; ties are broken by id.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the names say it, and documented variants would lengthen the document")]
+pub enum ItemSort {
+    #[serde(rename = "created_at")]
+    CreatedAt,
+    #[default]
+    #[serde(rename = "-created_at")]
+    CreatedAtDescending,
+    #[serde(rename = "title")]
+    Title,
+    #[serde(rename = "-title")]
+    TitleDescending,
+    #[serde(rename = "price")]
+    Price,
+    #[serde(rename = "-price")]
+    PriceDescending,
+}
+
+/// The path to one item.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct ItemPath {
+    /// The item's id.
+    pub item_id: Uuid,
+}
+
+/// The path to one item of one user.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct UserItemPath {
+    /// The owner's id.
+    pub user_id: Uuid,
+    /// The item's id.
+    pub item_id: Uuid,
+}
+
+documented!(ItemCreate, ItemUpdate, ItemRead, ItemPage);
+documented_parameters!(Query: ItemFilter);
+documented_parameters!(Path: ItemPath, UserItemPath);

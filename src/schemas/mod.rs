@@ -1,0 +1,11 @@
+//! What is said on the wire: bodies, parameters and answers, each with its rules.
+
+pub mod amount;
+pub mod item;
+pub mod login;
+pub mod message;
+pub mod page;
+pub mod password;
+pub mod patch;
+pub mod text;
+pub mod user;

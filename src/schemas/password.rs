@@ -1,0 +1,59 @@
+//! Passwords, which nothing prints.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::text::LINE;
+
+/// A password of `MIN` to 128 characters of any script, without control characters.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PasswordText<const MIN: usize>(SecretString);
+
+/// A password to be set.
+pub type NewPassword = PasswordText<8>;
+/// A password to be compared with the one that is set.
+pub type Password = PasswordText<1>;
+
+const MAX: usize = 128;
+
+impl<const MIN: usize> PasswordText<MIN> {
+    /// Hands the secret over to whoever hashes it.
+    #[must_use]
+    pub fn into_secret(self) -> SecretString {
+        self.0
+    }
+}
+
+impl<const MIN: usize> TryFrom<String> for PasswordText<MIN> {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let secret = SecretString::from(text);
+        let text = secret.expose_secret();
+        if (MIN..=MAX).contains(&text.chars().count()) && LINE.is_match(text) {
+            Ok(Self(secret))
+        } else {
+            Err("not a valid password")
+        }
+    }
+}
+
+impl<const MIN: usize> JsonSchema for PasswordText<MIN> {
+    fn schema_name() -> Cow<'static, str> {
+        "Password".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "format": "password", "minLength": MIN, "maxLength": MAX, "pattern": LINE.as_str(),
+        })
+    }
+}

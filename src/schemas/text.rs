@@ -1,0 +1,166 @@
+//! Texts whose rule spans several types, as types of their own: a value that exists keeps its rule.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use validator::ValidateEmail;
+
+/// One line of text: no control characters. PostgreSQL cannot store U+0000 at all.
+pub static LINE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x1f\x7f-\x9f]*$"));
+/// Text of several lines: line feeds and tabs are the only control characters.
+pub static LINES: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"));
+/// What `q` may search for.
+pub static SEARCH: LazyLock<Regex> = LazyLock::new(|| pattern("^[a-zA-Z0-9 ]*$"));
+static USERNAME: LazyLock<Regex> = LazyLock::new(|| pattern("^[a-zA-Z0-9_-]*$"));
+
+#[expect(clippy::expect_used, reason = "the patterns are constants, compiled by every test")]
+pub(super) fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a valid pattern")
+}
+
+/// An email address, at most 255 characters. Stored as it was written, unique whatever its case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Email(String);
+
+impl Email {
+    const MAX: usize = 255;
+
+    /// The address as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before the `@`.
+    #[must_use]
+    pub fn local_part(&self) -> &str {
+        self.0.split('@').next().unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.len() > Self::MAX || !text.is_ascii() || !text.validate_email() {
+            return Err("value is not a valid email address");
+        }
+        Ok(Self(text))
+    }
+}
+
+impl JsonSchema for Email {
+    fn schema_name() -> Cow<'static, str> {
+        "Email".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "email", "maxLength": Self::MAX })
+    }
+}
+
+/// A name to log in with, 3 to 50 of `[a-zA-Z0-9_-]`, unique whatever its case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Username(String);
+
+impl Username {
+    const MIN: usize = 3;
+    const MAX: usize = 50;
+
+    /// The name as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A username made from an email's local part, which may be taken; `suffix` then tells apart.
+    #[must_use]
+    pub fn from_email(email: &Email, suffix: Option<&str>) -> Self {
+        let kept = email.local_part().chars().filter(|c| USERNAME.is_match(c.encode_utf8(&mut [0; 4])));
+        let mut name: String = kept.take(Self::MAX).collect();
+        if let Some(suffix) = suffix {
+            name.truncate(Self::MAX - suffix.len() - 1);
+            name = format!("{name}-{suffix}");
+        }
+        while name.len() < Self::MIN {
+            name.push('_');
+        }
+        Self(name)
+    }
+}
+
+impl TryFrom<String> for Username {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if (Self::MIN..=Self::MAX).contains(&text.len()) && USERNAME.is_match(&text) {
+            Ok(Self(text))
+        } else {
+            Err("not a valid username")
+        }
+    }
+}
+
+impl JsonSchema for Username {
+    fn schema_name() -> Cow<'static, str> {
+        "Username".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": Self::MIN, "maxLength": Self::MAX, "pattern": USERNAME.as_str() })
+    }
+}
+
+/// A tag, 1 to 30 characters in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Tag(String);
+
+impl Tag {
+    const MAX: usize = 30;
+
+    /// The tag's text.
+    #[must_use]
+    pub fn into_inner(self) -> String {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Tag {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if !text.is_empty() && text.chars().count() <= Self::MAX && LINE.is_match(&text) {
+            Ok(Self(text))
+        } else {
+            Err("not a valid tag")
+        }
+    }
+}
+
+impl JsonSchema for Tag {
+    fn schema_name() -> Cow<'static, str> {
+        "Tag".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": Self::MAX, "pattern": LINE.as_str() })
+    }
+}

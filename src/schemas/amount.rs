@@ -40,7 +40,8 @@ impl<const MIN: i64> Amount<MIN> {
     fn parse(text: &str) -> Option<Self> {
         let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(whole) || !digits(places) || whole.len() > 10 || places.len() > 2 {
+        let padded = whole.len() > 1 && whole.starts_with('0');
+        if !digits(whole) || !digits(places) || padded || whole.len() > 10 || places.len() > 2 {
             return None;
         }
         let hundredths = format!("{whole}{places:0<2}").parse().ok()?;

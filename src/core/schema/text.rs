@@ -58,7 +58,9 @@ fn read_scalar(schema: &Value, text: &str, reading: Reading) -> Option<Value> {
         _ => false,
     };
     if names("string") && names("number") {
-        return text.parse().ok().and_then(Number::from_f64).map(Value::Number);
+        // Digits alone: neither an exponent nor a plus sign, which the pattern then refuses.
+        let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
+        return text.parse().ok().filter(|_| plain).and_then(Number::from_f64).map(Value::Number);
     }
     if reading == Reading::Body || names("string") {
         None

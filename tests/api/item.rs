@@ -1,0 +1,345 @@
+//! Items: creating, reading, listing, changing, deleting.
+
+use axum::http::StatusCode;
+use chrono::TimeDelta;
+use keel::schemas::item::{ItemPage, ItemRead};
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp};
+
+async fn create(client: &Client, body: Value) -> ItemRead {
+    client.post("/items", body).await.created()
+}
+
+async fn titles(client: &Client, query: &str) -> Vec<String> {
+    let page: ItemPage = client.get(&format!("/items?{query}")).await.ok();
+    page.data.into_iter().map(|item| item.title).collect()
+}
+
+#[tokio::test]
+async fn an_item_comes_back_as_it_was_said() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let body = json!({ "title": "Kettle", "description": "two\nlines\tand ünïcode 🫖", "price": "24.90", "tax": 3.98, "tags": ["tea", "kitchen", "tea"] });
+
+    let answer = ann.post("/items", body).await.expect(StatusCode::CREATED);
+    let item: Value = answer.read();
+    assert_eq!(item["title"], "Kettle");
+    assert_eq!(item["description"], "two\nlines\tand ünïcode 🫖");
+    assert_eq!(item["price"], json!(24.9));
+    assert_eq!(item["tax"], json!(3.98));
+    assert_eq!(item["tags"], json!(["kitchen", "tea"]));
+    assert_eq!(item["owner_id"], json!(ann.id()));
+    assert_eq!(item["created_at"], item["updated_at"]);
+    let location = answer.header("location").to_owned();
+    assert_eq!(location, format!("/api/v1/items/{}", item["id"].as_str().unwrap()));
+    assert_eq!(ann.get(&location).await.ok::<Value>(), item);
+}
+
+#[tokio::test]
+async fn a_title_is_enough() {
+    let app = TestApp::start().await;
+    let item = create(&app.user("ann").await, json!({ "title": "x" })).await;
+    assert_eq!((item.description, item.price, item.tax, item.tags), (None, None, None, vec![]));
+}
+
+#[tokio::test]
+async fn amounts_are_exact() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for price in ["0.01", "0.1", "1.15", "19.99", "1000000.07", "9999999999.99"] {
+        let number: Value = price.parse().unwrap();
+        for said in [number.clone(), json!(price)] {
+            let item: Value = ann.post("/items", json!({ "title": "x", "price": said })).await.created();
+            assert_eq!(item["price"], number, "{said}");
+        }
+    }
+    for (price, problem) in [
+        (json!(0), "greater_than"),
+        (json!("0.00"), "greater_than"),
+        (json!(-1), "greater_than"),
+        (json!("-1"), "greater_than"),
+        (json!(0.001), "decimal_max_places"),
+        (json!("1.999"), "decimal_max_places"),
+        (json!(1e300), "less_than_equal"),
+        (json!(10_000_000_000_i64), "less_than_equal"),
+        (json!("abc"), "decimal_parsing"),
+        (json!("NaN"), "decimal_parsing"),
+        (json!("+1"), "decimal_parsing"),
+        (json!("1e1"), "decimal_parsing"),
+        (json!("01"), "decimal_parsing"),
+        (json!(true), "decimal_type"),
+        (json!([1]), "decimal_type"),
+    ] {
+        let problems = ann.post("/items", json!({ "title": "x", "price": price })).await.problems();
+        assert!(problems.contains(&format!("body.price: {problem}")), "{price}: {problems:?}");
+    }
+}
+
+#[tokio::test]
+async fn tax_is_less_than_the_price() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for tax in ["10", "10.01"] {
+        let answer = ann.post("/items", json!({ "title": "x", "price": 10, "tax": tax })).await;
+        let body: Value = answer.read();
+        assert_eq!(body["detail"][0]["msg"], "Value error, Tax must be less than price");
+        assert_eq!(answer.problems(), ["body: value_error"]);
+    }
+    let item = create(&ann, json!({ "title": "x", "price": 10, "tax": 9.99 })).await;
+    // The rule holds for what a change leads to, not only for what it says.
+    let path = format!("/items/{}", item.id);
+    assert_eq!(ann.patch(&path, json!({ "price": 5 })).await.problems(), ["body: value_error"]);
+    assert_eq!(ann.patch(&path, json!({ "tax": 10 })).await.problems(), ["body: value_error"]);
+    ann.patch(&path, json!({ "price": 5, "tax": 1 })).await.ok::<ItemRead>();
+    ann.patch(&path, json!({ "price": null, "tax": 100 })).await.ok::<ItemRead>();
+}
+
+#[tokio::test]
+async fn every_problem_is_told_at_once_in_path_and_body() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let problems =
+        ann.put("/items/7", json!({ "price": -1, "tax": "x", "tags": ["", 5], "description": 3 })).await.problems();
+    let expected = [
+        "body.description: string_type",
+        "body.price: greater_than",
+        "body.tags.0: string_too_short",
+        "body.tags.1: string_type",
+        "body.tax: decimal_parsing",
+        "body.title: missing",
+        "path.item_id: uuid_parsing",
+    ];
+    assert_eq!(problems, expected);
+}
+
+#[tokio::test]
+async fn an_item_is_invisible_to_others() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let item = create(&ann, json!({ "title": "kettle" })).await;
+    let path = format!("/items/{}", item.id);
+
+    bob.get(&path).await.is_not_found();
+    bob.put(&path, json!({ "title": "mine" })).await.is_not_found();
+    bob.patch(&path, json!({ "title": "mine" })).await.is_not_found();
+    bob.delete(&path).await.is_not_found();
+    bob.get(&format!("/users/{}/items/{}", ann.id(), item.id)).await.is_not_found();
+    bob.get(&format!("/users/{}/items/{}", bob.id(), item.id)).await.is_not_found();
+    assert!(titles(&bob, "").await.is_empty());
+    assert_eq!(ann.get(&path).await.ok::<ItemRead>(), item);
+}
+
+#[tokio::test]
+async fn a_superuser_sees_and_changes_everybodys_items() {
+    let app = TestApp::start().await;
+    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
+    let item = create(&ann, json!({ "title": "kettle" })).await;
+
+    assert_eq!(titles(&root, "").await, ["kettle"]);
+    assert_eq!(root.get(&format!("/users/{}/items/{}", ann.id(), item.id)).await.ok::<ItemRead>(), item);
+    root.get(&format!("/users/{}/items/{}", root.id(), item.id)).await.is_not_found();
+    let changed: ItemRead = root.patch(&format!("/items/{}", item.id), json!({ "title": "pot" })).await.ok();
+    assert_eq!((changed.title.as_str(), changed.owner_id), ("pot", ann.id()));
+}
+
+#[tokio::test]
+async fn a_list_has_pages_and_says_how_long_it_is() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for title in ["a", "b", "c", "d", "e"] {
+        create(&ann, json!({ "title": title })).await;
+    }
+    let page: ItemPage = ann.get("/items?skip=1&limit=2").await.ok();
+    let page_titles: Vec<&str> = page.data.iter().map(|item| item.title.as_str()).collect();
+    assert_eq!((page_titles, page.count), (vec!["d", "c"], 5), "newest first");
+    let beyond: ItemPage = ann.get("/items?skip=5").await.ok();
+    assert_eq!((beyond.data.len(), beyond.count), (0, 5));
+}
+
+#[tokio::test]
+async fn paging_has_bounds() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for (query, problem) in [
+        ("skip=-1", "query.skip: greater_than_equal"),
+        ("limit=0", "query.limit: greater_than_equal"),
+        ("limit=101", "query.limit: less_than_equal"),
+        ("limit=NaN", "query.limit: int_parsing"),
+        ("limit=9223372036854775808", "query.limit: int_parsing"),
+        ("skip=9223372036854775807", "query.skip: less_than_equal"),
+        ("limit=", "query.limit: int_parsing"),
+        ("limit=1&limit=2", "query.limit: int_type"),
+        ("sort=color", "query.sort: enum"),
+    ] {
+        assert_eq!(ann.get(&format!("/items?{query}")).await.problems(), [problem], "{query}");
+    }
+    assert!(titles(&ann, "skip=9007199254740991&limit=100").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_list_is_filtered() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    create(&ann, json!({ "title": "Red kettle", "price": 10, "tags": ["kitchen", "red"] })).await;
+    create(&ann, json!({ "title": "Pot", "description": "not a KETTLE", "price": 20, "tags": ["kitchen"] })).await;
+    create(&ann, json!({ "title": "50% off, 3_5", "tags": ["red"] })).await;
+
+    assert_eq!(titles(&ann, "q=Kettle&sort=title").await, ["Pot", "Red kettle"]);
+    assert_eq!(ann.get("/items?q=50%25").await.problems(), ["query.q: string_pattern_mismatch"]);
+    assert_eq!(titles(&ann, "q=off").await, ["50% off, 3_5"]);
+    assert_eq!(titles(&ann, "tags=red&sort=title").await, ["50% off, 3_5", "Red kettle"]);
+    assert_eq!(titles(&ann, "tags=red&tags=kitchen").await, ["Red kettle"]);
+    assert_eq!(titles(&ann, "min_price=10&max_price=19.99").await, ["Red kettle"]);
+    assert_eq!(titles(&ann, "min_price=10.01").await, ["Pot"]);
+    assert_eq!(ann.get("/items?tags=red&q=kettle").await.ok::<ItemPage>().count, 1, "the count is of what is filtered");
+}
+
+#[tokio::test]
+async fn a_list_is_sorted_alike_on_both_databases() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for (title, price) in [("b", Some(2)), ("B", None), ("a", Some(3)), ("ä", Some(1)), ("Z", None)] {
+        create(&ann, json!({ "title": title, "price": price })).await;
+    }
+    assert_eq!(titles(&ann, "sort=title").await, ["B", "Z", "a", "b", "ä"], "by code point");
+    assert_eq!(titles(&ann, "sort=-title").await, ["ä", "b", "a", "Z", "B"]);
+    assert_eq!(titles(&ann, "sort=price").await, ["ä", "b", "a", "B", "Z"], "no price counts as the dearest");
+    assert_eq!(titles(&ann, "sort=-price").await, ["Z", "B", "a", "b", "ä"]);
+    assert_eq!(titles(&ann, "sort=created_at").await, ["b", "B", "a", "ä", "Z"]);
+}
+
+#[tokio::test]
+async fn a_patch_changes_only_what_is_present_and_null_clears() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let item = create(&ann, json!({ "title": "a", "description": "d", "price": 2, "tax": 1, "tags": ["x"] })).await;
+    let path = format!("/items/{}", item.id);
+    let later = app.travel(TimeDelta::seconds(5));
+
+    let same: ItemRead = ann.patch(&path, json!({})).await.ok();
+    assert_eq!(ItemRead { updated_at: item.updated_at, ..same }, item);
+    let cleared: ItemRead = ann.patch(&path, json!({ "description": null, "tax": null, "tags": [] })).await.ok();
+    assert_eq!((cleared.description, cleared.tax, cleared.tags.len(), cleared.price), (None, None, 0, item.price));
+    assert!(cleared.updated_at >= later && cleared.created_at == item.created_at);
+    assert_eq!(
+        ann.patch(&path, json!({ "title": null, "tags": null })).await.problems(),
+        ["body.tags: list_type", "body.title: string_type"]
+    );
+}
+
+#[tokio::test]
+async fn a_put_replaces_everything() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let item =
+        create(&ann, json!({ "title": "a", "description": "d", "price": 2, "tax": 1, "tags": ["x", "y"] })).await;
+    let replaced: ItemRead =
+        ann.put(&format!("/items/{}", item.id), json!({ "title": "b", "tags": ["y", "z"] })).await.ok();
+    assert_eq!((replaced.title.as_str(), replaced.description, replaced.price, replaced.tax), ("b", None, None, None));
+    assert_eq!((replaced.tags, replaced.id), (vec!["y".to_owned(), "z".to_owned()], item.id));
+}
+
+#[tokio::test]
+async fn nothing_but_what_is_documented_can_be_set() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let forged = json!({ "title": "x", "id": bob.id(), "owner_id": bob.id(), "created_at": "2000-01-01T00:00:00Z", "version": 9 });
+    let item = create(&ann, forged.clone()).await;
+    assert_eq!((item.owner_id, item.id == bob.id()), (ann.id(), false));
+    let path = format!("/items/{}", item.id);
+    for changed in [ann.patch(&path, forged.clone()).await.ok::<ItemRead>(), ann.put(&path, forged).await.ok()] {
+        assert_eq!((changed.id, changed.owner_id, changed.created_at), (item.id, item.owner_id, item.created_at));
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_item_is_gone() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let path = format!("/items/{}", create(&ann, json!({ "title": "x", "tags": ["t"] })).await.id);
+    ann.delete(&path).await.is_no_content();
+    ann.get(&path).await.is_not_found();
+    ann.delete(&path).await.is_not_found();
+}
+
+#[tokio::test]
+async fn what_the_client_has_is_not_sent_again() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let created = ann.post("/items", json!({ "title": "x" })).await.expect(StatusCode::CREATED);
+    let (path, etag) = (created.header("location").to_owned(), created.header("etag").to_owned());
+    let get = async |known: &str| {
+        ann.send(axum::http::Method::GET, &path, &[("if-none-match", known)], axum::body::Body::empty()).await
+    };
+    for known in [etag.as_str(), "*", &format!("\"0\", W/{etag}")] {
+        let answer = get(known).await.expect(StatusCode::NOT_MODIFIED);
+        assert_eq!((answer.body.len(), answer.header("etag")), (0, etag.as_str()), "{known}");
+    }
+    assert_eq!(get("\"0\"").await.expect(StatusCode::OK).header("etag"), etag);
+    ann.patch(&path, json!({ "title": "y" })).await.ok::<ItemRead>();
+    assert_ne!(get(&etag).await.expect(StatusCode::OK).header("etag"), etag);
+}
+
+#[tokio::test]
+async fn a_change_can_demand_the_version_it_is_based_on() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let created = ann.post("/items", json!({ "title": "x" })).await.expect(StatusCode::CREATED);
+    let (path, etag) = (created.header("location").to_owned(), created.header("etag").to_owned());
+    let send = async |method: axum::http::Method, expected: &str| {
+        let headers = [("if-match", expected), ("content-type", "application/json")];
+        ann.send(method, &path, &headers, json!({ "title": "y" }).to_string().into()).await
+    };
+    for stale in ["\"0\"", "W/\"1\"", "nonsense", "\"0\", \"7\""] {
+        for method in ["PUT", "PATCH", "DELETE"] {
+            send(method.parse().unwrap(), stale).await.error(StatusCode::PRECONDITION_FAILED);
+        }
+    }
+    let etag = send("PATCH".parse().unwrap(), &etag).await.expect(StatusCode::OK).header("etag").to_owned();
+    let etag =
+        send("PUT".parse().unwrap(), &format!("\"0\", {etag}")).await.expect(StatusCode::OK).header("etag").to_owned();
+    send("PUT".parse().unwrap(), "*").await.expect(StatusCode::OK);
+    send("DELETE".parse().unwrap(), &etag).await.error(StatusCode::PRECONDITION_FAILED);
+    send("DELETE".parse().unwrap(), "*").await.is_no_content();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_changes_to_one_version_one_succeeds() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let created = ann.post("/items", json!({ "title": "x" })).await.expect(StatusCode::CREATED);
+    let (path, etag) = (created.header("location").to_owned(), created.header("etag").to_owned());
+    let puts = (0..50).map(|number| {
+        let (ann, path, etag) = (ann.clone(), path.clone(), etag.clone());
+        tokio::spawn(async move {
+            let headers = [("if-match", etag.as_str()), ("content-type", "application/json")];
+            let body = json!({ "title": format!("number {number}"), "tags": [format!("tag {number}")] });
+            ann.send("PUT".parse().unwrap(), &path, &headers, body.to_string().into()).await.status
+        })
+    });
+    let mut statuses = Vec::new();
+    for put in puts.collect::<Vec<_>>() {
+        statuses.push(put.await.unwrap().as_u16());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [[200].as_slice(), &[412; 49]].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_writers_at_once_all_succeed() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let posts: Vec<_> = (0..100)
+        .map(|number| {
+            let ann = ann.clone();
+            // The same new tags in every one of them.
+            let body = json!({ "title": number.to_string(), "tags": ["a", "b", "c"] });
+            tokio::spawn(async move { ann.post("/items", body).await.created::<ItemRead>() })
+        })
+        .collect();
+    for post in posts {
+        post.await.unwrap();
+    }
+    assert_eq!(ann.get("/items?limit=1").await.ok::<ItemPage>().count, 100);
+}

@@ -1,0 +1,84 @@
+//! Holds answers against the OpenAPI document: the status is documented, the body keeps its schema.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use axum::http::Method;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use super::client::Answer;
+
+/// The document.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(keel::app::document()).unwrap());
+
+/// What any operation may be answered before it is reached: an untrusted host, a method that the path
+/// does not have, a body that does not arrive.
+const BEFORE_THE_OPERATION: [u16; 3] = [400, 405, 408];
+
+/// One method of one path.
+pub struct Operation {
+    pub method: Method,
+    pub path: &'static str,
+    pub value: &'static Value,
+}
+
+/// Every operation of the document.
+pub fn operations() -> impl Iterator<Item = Operation> {
+    DOCUMENT["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().filter_map(|(method, value)| {
+            let method: Method = method.to_uppercase().parse().ok()?;
+            Some(Operation { method, path, value })
+        })
+    })
+}
+
+/// Panics when the document says otherwise.
+#[track_caller]
+pub fn check(method: &Method, path: &str, answer: &Answer) {
+    let Some(operation) = find(method, path) else { return };
+    let status = answer.status.as_u16();
+    let response = &operation.value["responses"][status.to_string()];
+    if response.is_null() {
+        assert!(
+            BEFORE_THE_OPERATION.contains(&status),
+            "{}: {status} is not documented: {}",
+            answer.asked,
+            String::from_utf8_lossy(&answer.body)
+        );
+        return;
+    }
+    let schema = &response["content"]["application/json"]["schema"];
+    if schema.is_null() {
+        assert!(answer.body.is_empty(), "{}: {status} has a body that is not documented", answer.asked);
+    } else if answer.header("content-type") == "application/json" && method != Method::HEAD {
+        let body: Value = answer.read();
+        let errors: Vec<String> = validator(schema).iter_errors(&body).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {status} is not as documented: {errors:?}: {body}", answer.asked);
+    }
+    for header in response["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
+        assert!(answer.headers.contains_key(header), "{}: {status} lacks {header}", answer.asked);
+    }
+}
+
+/// The operation that a path belongs to; a fixed path goes before one with parameters.
+fn find(method: &Method, path: &str) -> Option<Operation> {
+    let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+    let fits = |operation: &Operation| {
+        let (template, actual) = (operation.path.split('/'), path.split('/'));
+        operation.method == method
+            && template.clone().count() == actual.clone().count()
+            && template.zip(actual).all(|(template, actual)| template == actual || template.starts_with('{'))
+    };
+    operations().filter(fits).min_by_key(|operation| operation.path.matches('{').count())
+}
+
+fn validator(schema: &Value) -> Arc<Validator> {
+    static CACHE: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+    let mut cache = CACHE.lock().unwrap();
+    let compile = || {
+        let root = json!({ "allOf": [schema], "components": DOCUMENT["components"] });
+        Arc::new(jsonschema::options().should_validate_formats(true).build(&root).unwrap())
+    };
+    Arc::clone(cache.entry(schema.to_string()).or_insert_with(compile))
+}

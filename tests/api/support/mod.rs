@@ -1,0 +1,10 @@
+//! What tests are written with.
+
+pub mod app;
+pub mod client;
+pub mod database;
+pub mod document;
+pub mod socket;
+
+pub use app::TestApp;
+pub use client::{Answer, Client};

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,14 +12,14 @@ use axum::http::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use super::config::ServerSettings;
 use super::readiness::Readiness;
@@ -33,7 +33,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `signal` yields for the first time, then finishes: not ready at once, no new connections
 /// after `drain_delay_seconds`, and the end after `shutdown_grace_seconds` or at the second signal.
-/// `signal` makes a future that is done when the process is asked to end.
+/// `signal` makes a future that is done when the process is asked to end. `service` is always ready, as
+/// axum's router is: it is called without being asked.
 pub async fn serve<S, F>(
     listener: TcpListener,
     service: S,
@@ -42,7 +43,7 @@ pub async fn serve<S, F>(
     mut signal: impl FnMut() -> F,
 ) where
     S: Service<Request<Body>, Response = Response, Error = std::convert::Infallible> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
     F: Future<Output = ()>,
 {
     let connections = Connections::new(service, settings);
@@ -100,7 +101,7 @@ struct Connections<S> {
 impl<S> Connections<S>
 where
     S: Service<Request<Body>, Response = Response, Error = std::convert::Infallible> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
 {
     fn new(service: S, settings: &ServerSettings) -> Self {
         let mut http = http1::Builder::new();
@@ -126,12 +127,14 @@ where
     }
 
     fn serve(&self, stream: TcpStream, graceful: &GracefulShutdown) -> impl Future<Output = ()> + Send + use<S> {
-        let service = self.service.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
+        // HTTP/1 has one request at a time on a connection, so that one clone serves them all.
+        let service = Mutex::new(self.service.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            service.lock().unwrap_or_else(PoisonError::into_inner).call(request.map(Body::new))
+        });
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.write_timeout));
-        let io = TokioIo::new(Box::pin(stream));
-        let connection = self.http.serve_connection(io, TowerToHyperService::new(service));
-        let connection = graceful.watch(connection);
+        let connection = graceful.watch(self.http.serve_connection(TokioIo::new(Box::pin(stream)), service));
         async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");

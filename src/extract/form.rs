@@ -25,13 +25,13 @@ where
 {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self> {
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
         let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
         if !essence.trim().eq_ignore_ascii_case(MEDIA_TYPE) || request.headers().contains_key(header::CONTENT_ENCODING)
         {
             return Err(Error::UnsupportedMediaType(MEDIA_TYPE));
         }
-        parse_pairs("body", &read_body(request, state).await?).map(Self)
+        parse_pairs("body", &read_body(request).await?).map(Self)
     }
 }

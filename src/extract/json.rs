@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
+use http_body_util::{BodyExt, LengthLimitError};
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -11,6 +12,7 @@ use validator::Validate;
 use super::accept;
 use crate::core::schema::{self, Problem, Reading};
 use crate::error::{Error, Result};
+use crate::middleware::BodyDeadlinePassed;
 
 /// A JSON body as a `T` that keeps its rules.
 ///
@@ -25,11 +27,11 @@ where
 {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self> {
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
         if !is_json(&request) {
             return Err(Error::UnsupportedMediaType("application/json"));
         }
-        let body = read_body(request, state).await?;
+        let body = read_body(request).await?;
         parse(&body).map(Self)
     }
 }
@@ -63,21 +65,21 @@ fn is_json(request: &Request) -> bool {
 }
 
 /// The whole body. Its size and the time it may take are limited by the middleware.
-pub(super) async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        let mut source: Option<&dyn std::error::Error> = Some(&rejection);
+pub(super) async fn read_body(request: Request) -> Result<Bytes> {
+    let collected = request.into_body().collect().await.map_err(|error| {
+        let mut source: Option<&dyn std::error::Error> = Some(&error);
         while let Some(error) = source {
-            if error.is::<crate::middleware::BodyDeadlinePassed>() {
+            if error.is::<BodyDeadlinePassed>() {
                 return Error::RequestTimeout;
+            }
+            if error.is::<LengthLimitError>() {
+                return Error::PayloadTooLarge;
             }
             source = error.source();
         }
-        if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-            Error::PayloadTooLarge
-        } else {
-            Error::BadRequest("The request body could not be read")
-        }
-    })
+        Error::BadRequest("The request body could not be read")
+    })?;
+    Ok(collected.to_bytes())
 }
 
 fn malformed(offset: usize, reason: &str) -> Problem {

@@ -5,9 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::Request;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Sleep;
 
@@ -16,13 +14,15 @@ use tokio::time::Sleep;
 #[error("the body did not arrive in time")]
 pub struct BodyDeadlinePassed;
 
-/// Wraps the body of a request that has one.
-pub(super) async fn apply(State(time): State<Duration>, request: Request, next: Next) -> Response {
-    if HttpBody::is_end_stream(request.body()) {
-        return next.run(request).await;
+/// Gives the body of a request that has one this time to arrive.
+pub(super) fn within(time: Duration) -> impl Fn(Request) -> Request + Clone {
+    move |request| {
+        if HttpBody::is_end_stream(request.body()) {
+            return request;
+        }
+        let deadline = Box::pin(tokio::time::sleep(time));
+        request.map(|body| Body::new(Deadlined { body, deadline }))
     }
-    let deadline = Box::pin(tokio::time::sleep(time));
-    next.run(request.map(|body| Body::new(Deadlined { body, deadline }))).await
 }
 
 struct Deadlined {

@@ -3,14 +3,11 @@
 use std::any::Any;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::request_id::RequestId;
 use crate::core::schema::Problem;
 use crate::error::Error;
 
@@ -29,27 +26,47 @@ struct ProblemDetails<'a> {
     errors: &'a [Problem],
 }
 
-/// Gives errors their body and the log its line. Bare statuses from layers and from the router's own
+/// The form in which a client wants to be told of errors.
+#[derive(Clone, Copy)]
+pub(super) enum Format {
+    /// `{"detail": …}`
+    FastApi,
+    /// `application/problem+json`
+    ProblemDetails,
+}
+
+impl Format {
+    /// Problem details for who names them in `Accept`, FastAPI's shape for everybody else.
+    pub(super) fn accepted_by(headers: &HeaderMap) -> Self {
+        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut essences = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+        if essences.any(|essence| essence.trim().eq_ignore_ascii_case(PROBLEM_JSON)) {
+            Self::ProblemDetails
+        } else {
+            Self::FastApi
+        }
+    }
+}
+
+/// Gives an error its body and the log its line. Bare statuses from layers and from the router's own
 /// fallbacks are errors, too; their headers, such as `Allow`, stay.
-pub(super) async fn render(request: Request, next: Next) -> Response {
-    let wants_problem = accepts_problem(request.headers());
-    let id = request.extensions().get::<RequestId>().cloned();
-    let mut response = next.run(request).await;
+pub(super) fn render(response: &mut Response, format: Format, request_id: &HeaderValue) {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return response;
+        return;
     }
     let error = response.extensions_mut().remove::<Error>().unwrap_or_else(|| Error::from_status(status));
     log(&error);
-    let id = id.as_ref().and_then(|RequestId(id)| id.to_str().ok()).unwrap_or_default();
-    let (body, media_type) =
-        if wants_problem { (problem_details(&error, id), PROBLEM_JSON) } else { (fastapi(&error), "application/json") };
+    let (body, media_type) = match format {
+        Format::FastApi => (fastapi(&error), "application/json"),
+        Format::ProblemDetails => (problem_details(&error, request_id.to_str().unwrap_or_default()), PROBLEM_JSON),
+    };
     *response.body_mut() = Body::from(body);
+    let headers = response.headers_mut();
     // A layer's bare answer lacks what the error says in headers, and describes the body it had.
-    response.headers_mut().remove(header::CONTENT_LENGTH);
-    response.headers_mut().extend(error.into_response().headers_mut().drain());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    response
+    headers.remove(header::CONTENT_LENGTH);
+    headers.extend(error.into_response().headers_mut().drain());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
 }
 
 /// Turns a handler's panic into a 500. What it said goes to the log.
@@ -64,13 +81,6 @@ fn log(error: &Error) {
         Some(cause) => tracing::warn!(?cause, "unavailable"),
         None => {}
     }
-}
-
-fn accepts_problem(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted
-        .flat_map(|value| value.split(','))
-        .any(|range| range.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(PROBLEM_JSON)))
 }
 
 fn fastapi(error: &Error) -> Vec<u8> {

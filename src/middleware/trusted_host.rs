@@ -1,46 +1,77 @@
 //! Refuses requests for hosts that are not ours, which would poison caches and links.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{Either, Ready, ready};
+use tower::{Layer, Service};
 
 use crate::error::Error;
 
-/// The names that are ours.
+/// Lets requests through that name one of our hosts.
 #[derive(Clone)]
-pub(super) struct Allowed(Arc<[String]>);
+pub(super) struct TrustedHostLayer(Arc<[String]>);
 
-impl Allowed {
-    pub(super) fn new(hosts: &[String]) -> Self {
-        Self(hosts.iter().map(|host| host.to_ascii_lowercase()).collect())
-    }
-
+impl TrustedHostLayer {
     /// `*` is every name, `*.example.com` every name below it, anything else itself.
-    fn contains(&self, host: &str) -> bool {
-        self.0.iter().any(|allowed| match allowed.strip_prefix('*') {
-            Some("") => true,
-            Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
-            None => host == allowed,
-        })
+    pub(super) fn new(allowed: &[String]) -> Self {
+        Self(allowed.iter().map(|host| host.to_ascii_lowercase()).collect())
     }
 }
 
-/// Exactly one `Host`, and an allowed one: else 400. Health checks ask by address and are let through.
-pub(super) async fn check(State(allowed): State<Allowed>, request: Request, next: Next) -> Response {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let is_allowed = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => {
-            host.to_str().is_ok_and(|host| allowed.contains(&without_port(host).to_ascii_lowercase()))
+impl<S> Layer<S> for TrustedHostLayer {
+    type Service = TrustedHost<S>;
+
+    fn layer(&self, inner: S) -> TrustedHost<S> {
+        TrustedHost { inner, allowed: Arc::clone(&self.0) }
+    }
+}
+
+/// See [`TrustedHostLayer`].
+#[derive(Clone)]
+pub(super) struct TrustedHost<S> {
+    inner: S,
+    allowed: Arc<[String]>,
+}
+
+impl<S, B> Service<Request> for TrustedHost<S>
+where
+    S: Service<Request, Response = Response<B>>,
+    B: Default,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response<B>, S::Error>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // Health checks ask by address.
+        if self.is_trusted(&request) || request.uri().path().starts_with("/health/") {
+            return Either::Left(self.inner.call(request));
         }
-        _ => false,
-    };
-    if is_allowed || request.uri().path().starts_with("/health/") {
-        next.run(request).await
-    } else {
-        Error::BadRequest("Invalid host header").into_response()
+        let refusal = Error::BadRequest("Invalid host header").into_response().map(|_| B::default());
+        Either::Right(ready(Ok(refusal)))
+    }
+}
+
+impl<S> TrustedHost<S> {
+    /// Whether there is exactly one `Host`, and an allowed one. Nothing else is asked, neither an
+    /// absolute URI nor `X-Forwarded-Host`.
+    fn is_trusted(&self, request: &Request) -> bool {
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+        let host = host.to_str().map(without_port).unwrap_or_default();
+        self.allowed.iter().any(|allowed| match allowed.strip_prefix('*') {
+            Some("") => !host.is_empty(),
+            Some(suffix) => host.len() > suffix.len() && host.to_ascii_lowercase().ends_with(suffix),
+            None => host.eq_ignore_ascii_case(allowed),
+        })
     }
 }
 

@@ -128,7 +128,7 @@ pub struct ItemFilter {
 }
 
 /// The order of a list of items; ties are broken by id.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it, and documented variants would lengthen the document")]
 pub enum ItemSort {
     #[serde(rename = "created_at")]

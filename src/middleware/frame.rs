@@ -1,0 +1,79 @@
+//! The outermost layer: what stands on every answer, and in the log about every request.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::BoxError;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use hyper::body::Body as HttpBody;
+use tokio::time::Instant;
+use tower::Service;
+use tracing::Instrument;
+
+use super::{errors, process_time, request_id};
+
+/// One service for all of it, with one future on the heap, because every request pays for it.
+#[derive(Clone)]
+pub(super) struct Frame<S> {
+    inner: S,
+}
+
+impl<S> Frame<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S, B> Service<Request> for Frame<S>
+where
+    S: Service<Request, Response = Response<B>, Error = Infallible>,
+    S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let start = Instant::now();
+        let id = request_id::of(&request);
+        let format = errors::Format::accepted_by(request.headers());
+        // The path is printed with `?`, which escapes line breaks and control characters. No query
+        // string: it may hold secrets. At the highest level, so that every line has it, whatever is logged.
+        let span = tracing::error_span!(
+            "request",
+            id = id.to_str().unwrap_or_default(),
+            method = %request.method(),
+            path = ?request.uri().path(),
+        );
+        let answer = span.in_scope(|| self.inner.call(request));
+        let framed = async move {
+            let Ok(response) = answer.await;
+            let mut response = response.map(Body::new);
+            errors::render(&mut response, format, &id);
+            tracing::info!(status = response.status().as_u16(), duration_ms = start.elapsed().as_millis(), "answered");
+            let headers = response.headers_mut();
+            headers.reserve(6);
+            headers.insert(request_id::HEADER, id);
+            headers.insert(process_time::HEADER, process_time::since(start));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            // The pages of the documents bring their own.
+            headers
+                .entry(header::CONTENT_SECURITY_POLICY)
+                .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+            Ok(response)
+        };
+        Box::pin(framed.instrument(span))
+    }
+}

@@ -132,7 +132,7 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
         return Router::new();
     }
     let json = Bytes::from(document.to_json().unwrap_or_default());
-    let redoc = Bytes::from(Redoc::new(OPENAPI).with_title(&document.info.title).html());
+    let redoc = Bytes::from(redoc_page(&document.info.title));
     let docs = Bytes::from(SWAGGER_PAGE.replace("{title}", &document.info.title));
     let pages = Router::new()
         .route(DOCS, get(async || Html(docs)))
@@ -143,6 +143,16 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
             HeaderValue::from_static(PAGE_POLICY),
         ));
     Router::new().route(OPENAPI, get(async || ([(header::CONTENT_TYPE, "application/json")], json))).merge(pages)
+}
+
+/// ReDoc with its bundle inside, and with the one picture that it would fetch from elsewhere replaced.
+fn redoc_page(title: &str) -> String {
+    let icon = format!("{DOCS}/favicon-32x32.png");
+    Redoc::new(OPENAPI)
+        .with_title(title)
+        .html()
+        .replacen("<head>", &format!("<head>\n    <link rel=\"icon\" type=\"image/png\" href=\"{icon}\">"), 1)
+        .replace("https://cdn.redoc.ly/redoc/logo-mini.svg", &icon)
 }
 
 /// Swagger UI's own page expects to stand below a slash, which no path of ours ends with.

@@ -7,6 +7,7 @@ mod migrate;
 mod serve;
 
 use std::error::Error;
+use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
@@ -55,8 +56,7 @@ impl Cli {
     /// What keeps it from its work, in words for the operator.
     pub fn run(self) -> Outcome {
         if let Some(Command::Openapi) = self.command {
-            println!("{}", app::document().to_pretty_json()?);
-            return Ok(());
+            return print(&app::document().to_pretty_json()?);
         }
         let sources = Sources::of_process()?;
         let settings = config::load(&sources)?;
@@ -74,6 +74,14 @@ impl Cli {
                 Some(Command::Openapi) => Ok(()),
             }
         })
+    }
+}
+
+/// Prints a text; a reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> Outcome {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

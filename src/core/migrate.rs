@@ -6,7 +6,7 @@ use sea_orm_migration::{MigratorTrait, SchemaManager};
 use super::database::{Db, begin_write};
 use crate::migrations::Migrator;
 
-/// The key of PostgreSQL's advisory lock: the letters "keel".
+/// The key of PostgreSQL's advisory lock: a number that nothing else here locks.
 const LOCK: i64 = 0x6b65_656c;
 
 /// One migration, and whether the database has it.

@@ -20,7 +20,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(login_access_token)).routes(routes!(token)).routes(routes!(test_token))
 }
 
-/// Log in with the OAuth2 password form; the access token goes into `Authorization: Bearer …`.
+/// Log in.
+///
+/// Takes the OAuth2 password form; the access token goes into `Authorization: Bearer …`.
 #[utoipa::path(
     post, path = "/login/access-token", tag = "login",
     request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
@@ -36,7 +38,9 @@ async fn login_access_token(
     login::login(&db, &passwords, &tokens, clock.now(), form).await.map(Json)
 }
 
-/// Log in: the same as `/login/access-token`.
+/// Log in, at the path of the FastAPI tutorial.
+///
+/// The same as `/login/access-token`.
 #[utoipa::path(
     post, path = "/token", tag = "login",
     request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),

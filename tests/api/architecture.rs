@@ -41,7 +41,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("auth.rs", &["crate::routes", "crate::entities", "sea_orm"]),
     ("middleware", &["crate::routes", "crate::services", "crate::schemas", "crate::entities", "sea_orm"]),
     ("routes", &["crate::entities", "crate::middleware", "crate::app", "sea_orm"]),
-    ("../migrations", &["crate::", "keel"]),
+    ("../migrations", &["crate::", "keel::"]),
 ];
 
 #[test]

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use keel::app::{self, App};
+use keel::app;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Settings, Sources};
+use keel::middleware::App;
 use keel::schemas::user::UserRead;
 use keel::services::user;
 use keel::state::AppState;

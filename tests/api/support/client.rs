@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use keel::app::App;
+use keel::middleware::App;
 use keel::schemas::user::UserRead;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

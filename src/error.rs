@@ -46,6 +46,9 @@ pub enum Error {
     /// 413: the body is over `server.max_body_bytes`.
     #[error("The request body is too large")]
     PayloadTooLarge,
+    /// 414: path and query are too long.
+    #[error("The URI is too long")]
+    UriTooLong,
     /// 415: the body is not of the expected media type.
     #[error("Expected a body of type {0}")]
     UnsupportedMediaType(&'static str),
@@ -78,6 +81,7 @@ impl Error {
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri_too_long"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

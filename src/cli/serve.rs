@@ -16,6 +16,9 @@ use crate::schemas::text::Email;
 use crate::services::user;
 use crate::state::AppState;
 
+/// How long the database's connections have to close.
+const CLOSING: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Migrates, makes the first superuser, serves until asked to stop.
 pub(super) async fn run(settings: Settings) -> Outcome {
     let auto_migrate = settings.database.auto_migrate;
@@ -47,7 +50,8 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         poll_fn(|cx| signals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).poll(cx))
     })
     .await;
-    db.close().await?;
+    // A request that outlived the grace period may still hold a connection: not for long any more.
+    let _ = tokio::time::timeout(CLOSING, db.close()).await;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The connection pool, for both databases, and what differs between them.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -10,6 +10,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 use secrecy::ExposeSecret;
+use tokio::time::sleep;
 
 use super::config::DatabaseSettings;
 
@@ -40,7 +41,33 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<Db, DbErr> {
         options.statement_timeout(statement_timeout);
         options.map_sqlx_postgres_opts(|postgres: PgConnectOptions| postgres.application_name(env!("CARGO_PKG_NAME")));
     }
-    Database::connect(options).await
+    let patience = Instant::now() + statement_timeout;
+    loop {
+        match Database::connect(options.clone()).await {
+            // SQLite changes a new file to WAL without waiting for another process that does the same.
+            Err(error) if is_sqlite_busy(&error) && Instant::now() < patience => sleep(SQLITE_PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// How long to rest before asking a busy SQLite file again.
+const SQLITE_PAUSE: Duration = Duration::from_millis(20);
+
+fn is_sqlite_busy(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error)) => error.as_database_error().is_some_and(|error| {
+            error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() && sqlite_code(error) == Some(SQLITE_BUSY)
+        }),
+        _ => false,
+    }
+}
+
+const SQLITE_BUSY: i32 = 5;
+
+/// The low byte of SQLite's extended result code: what went wrong, without the detail.
+fn sqlite_code(error: &dyn sqlx::error::DatabaseError) -> Option<i32> {
+    error.code()?.parse::<i32>().ok().map(|code| code & 0xff)
 }
 
 fn sqlite_options(options: SqliteConnectOptions, busy_timeout: Duration) -> SqliteConnectOptions {
@@ -57,7 +84,7 @@ fn create_folder(path: &str) -> Result<(), DbErr> {
     let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
     match Path::new(path).parent() {
         Some(folder) if path != ":memory:" => std::fs::create_dir_all(folder)
-            .map_err(|error| DbErr::Custom(format!("cannot create the folder {}: {error}", folder.display()))),
+            .map_err(|error| DbErr::Custom(format!("cannot create the folder of the file: {error}"))),
         _ => Ok(()),
     }
 }
@@ -101,8 +128,8 @@ fn is_unavailable_sqlx(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
-                // The low byte of SQLite's extended result code: busy, locked, read-only, I/O error, full, cannot open.
-                code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+                // Busy, locked, read-only, I/O error, full, cannot open.
+                matches!(sqlite_code(&**error), Some(SQLITE_BUSY | 6 | 8 | 10 | 13 | 14))
             } else {
                 // SQLSTATE classes: connection, resources, operator intervention (with the statement timeout),
                 // system error, rollbacks that a retry may pass, and a read-only server.

@@ -8,4 +8,5 @@ pub mod readiness;
 pub mod schema;
 pub mod security;
 pub mod server;
+mod strict_heads;
 pub mod telemetry;

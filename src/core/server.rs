@@ -23,11 +23,10 @@ use tower::Service;
 
 use super::config::ServerSettings;
 use super::readiness::Readiness;
+use super::strict_heads::StrictHeads;
 
 /// Request line and headers together may take this much; more is answered 431.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// More headers than this are answered 431.
-const MAX_HEADERS: usize = 100;
 /// How long to rest when the system has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -49,18 +48,18 @@ pub async fn serve<S, F>(
     let connections = Connections::new(service, settings);
     let graceful = GracefulShutdown::new();
 
-    {
+    let at_once = {
         let mut stop = pin!(async {
             signal().await;
             tracing::info!("stopping: not ready any more");
             readiness.drain();
-            let delay = sleep(Duration::from_secs(settings.drain_delay_seconds));
-            // The second signal cuts the delay short.
-            tokio::select! { () = delay => {}, () = signal() => {} }
+            let delay = Duration::from_secs(settings.drain_delay_seconds);
+            timeout(delay, signal()).await.is_ok()
         });
         loop {
             tokio::select! {
-                () = &mut stop => break,
+                // A second signal in the meantime ends everything now.
+                at_once = &mut stop => break at_once,
                 accepted = connections.accept(&listener) => match accepted {
                     Ok((stream, permit)) => {
                         let connection = connections.serve(stream, &graceful);
@@ -76,16 +75,18 @@ pub async fn serve<S, F>(
                 },
             }
         }
-    }
+    };
 
+    if at_once {
+        tracing::warn!("stopped at once: second signal");
+        return;
+    }
     drop(listener);
     tracing::info!(open = graceful.count(), "stopping: no new connections");
     let grace = Duration::from_secs(settings.shutdown_grace_seconds);
     tokio::select! {
-        ended = timeout(grace, graceful.shutdown()) => match ended {
-            Ok(()) => tracing::info!("stopped: every request was answered"),
-            Err(_) => tracing::warn!("stopped: the grace period is over"),
-        },
+        () = graceful.shutdown() => tracing::info!("stopped: every request was answered"),
+        () = sleep(grace) => tracing::warn!("stopped: the grace period is over"),
         () = signal() => tracing::warn!("stopped at once: second signal"),
     }
 }
@@ -108,7 +109,8 @@ where
         http.timer(TokioTimer::new())
             // Covers the wait for the next request on an idle connection, too.
             .header_read_timeout(Duration::from_secs(settings.header_timeout_seconds))
-            .max_headers(MAX_HEADERS)
+            // Up to 100 headers, hyper's own limit; more are answered 431 as well.
+            .max_header_size(MAX_HEADER_BYTES)
             .max_buf_size(MAX_HEADER_BYTES);
         Self {
             service,
@@ -132,7 +134,7 @@ where
         let service = service_fn(move |request: Request<Incoming>| {
             service.lock().unwrap_or_else(PoisonError::into_inner).call(request.map(Body::new))
         });
-        let mut stream = TimeoutStream::new(stream);
+        let mut stream = TimeoutStream::new(StrictHeads::new(stream));
         stream.set_write_timeout(Some(self.write_timeout));
         let connection = graceful.watch(self.http.serve_connection(TokioIo::new(Box::pin(stream)), service));
         async move {

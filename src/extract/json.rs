@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess
 use serde_json::{Map, Value, json};
 use validator::Validate;
 
-use super::accept;
+use super::{Strict, accept};
 use crate::core::schema::{self, Problem, Reading};
 use crate::error::{Error, Result};
 use crate::middleware::BodyDeadlinePassed;
@@ -43,12 +43,13 @@ where
     // Checked as a whole, which serde_json does only for the members it keeps.
     let text = std::str::from_utf8(body)
         .map_err(|error| Error::Invalid(vec![malformed(error.valid_up_to(), "invalid UTF-8")]))?;
-    let typed = serde_json::from_str::<T>(text).map_err(|error| error.to_string());
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let typed = T::deserialize(Strict(&mut deserializer)).ok().filter(|_| deserializer.end().is_ok());
     accept("body", typed, || {
         let Unique(mut value) = serde_json::from_str(text).map_err(|error| {
             let reason = error.to_string();
             let reason = reason.split(" at line ").next().unwrap_or_default();
-            malformed(offset(text, error.line(), error.column()), reason)
+            Error::Invalid(vec![malformed(offset(text, error.line(), error.column()), reason)])
         })?;
         schema::read_text::<T>(&mut value, Reading::Body);
         Ok(value)
@@ -87,13 +88,13 @@ fn malformed(offset: usize, reason: &str) -> Problem {
         .with("error", json!(reason))
 }
 
-/// Where in the text serde_json stopped, from the line and column it tells.
+/// Where in the text `serde_json` stopped, from the line and column it tells.
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     before + column.saturating_sub(1)
 }
 
-/// Untyped JSON in which no member is named twice. serde_json's own `Value` lets the last one win.
+/// Untyped JSON in which no member is named twice. `serde_json`'s own `Value` lets the last one win.
 struct Unique(Value);
 
 impl<'de> serde::Deserialize<'de> for Unique {

@@ -9,9 +9,12 @@ mod form;
 mod json;
 mod path;
 mod query;
+mod strict;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 pub use both::Both;
@@ -20,40 +23,45 @@ pub use form::ValidForm;
 pub use json::ValidJson;
 pub use path::ValidPath;
 pub use query::ValidQuery;
+use strict::Strict;
 
 use crate::core::schema::{self, Loc, Problem};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Ends the typed path: a value that passes its own rules, or every problem of the input.
 ///
 /// `plain` reads the same input again as untyped JSON; it is called only when it is needed.
-fn accept<T>(
-    root: &'static str,
-    typed: Result<T, String>,
-    plain: impl FnOnce() -> Result<Value, Problem>,
-) -> Result<T, Error>
+fn accept<T>(root: &'static str, typed: Option<T>, plain: impl FnOnce() -> Result<Value>) -> Result<T>
 where
-    T: Validate + JsonSchema + 'static,
+    T: DeserializeOwned + Validate + JsonSchema + 'static,
 {
-    let (broken, unreadable) = match typed {
-        Ok(value) => match value.validate() {
-            Ok(()) => return Ok(value),
-            Err(errors) => (Some(errors), None),
-        },
-        Err(error) => (None, Some(error)),
+    let broken = match typed.map(|value| (value.validate(), value)) {
+        Some((Ok(()), value)) => return Ok(value),
+        Some((Err(errors), _)) => Some(errors),
+        None => None,
     };
-    let plain = plain().map_err(|problem| Error::Invalid(vec![problem]))?;
+    let plain = plain()?;
     let mut problems = schema::problems::<T>(Some(root), &plain);
-    if let Some(errors) = broken {
-        collect_rules(&mut vec![Loc::from(root)], &errors, problems.is_empty(), &mut problems);
-    }
-    if let Some(reason) = unreadable
-        && problems.is_empty()
-    {
-        // The schema has nothing against it, yet the type refused it: say what the type said.
-        problems.push(Problem::value_error(vec![root.into()], &reason));
+    match broken {
+        Some(errors) => collect_rules(&mut vec![Loc::from(root)], &errors, problems.is_empty(), &mut problems),
+        None if problems.is_empty() => problems.push(unreadable::<T>(root, plain)),
+        None => {}
     }
     Err(Error::Invalid(problems))
+}
+
+/// The schema has nothing against the input, yet the type refused it: where. serde's reason is not told,
+/// because it quotes the value.
+fn unreadable<T: DeserializeOwned>(root: &'static str, plain: Value) -> Problem {
+    let mut loc = vec![Loc::from(root)];
+    if let Err(error) = serde_path_to_error::deserialize::<_, T>(Strict(plain)) {
+        loc.extend(error.path().iter().filter_map(|step| match step {
+            Segment::Seq { index } => Some(Loc::Index(*index)),
+            Segment::Map { key } => Some(Loc::from(key.as_str())),
+            _ => None,
+        }));
+    }
+    Problem::value_error(loc, "Input cannot be read")
 }
 
 /// Adds what only `validator` knows: rules over several members. The schema has found the others,

@@ -1,6 +1,8 @@
 //! Path parameters.
 
-use axum::extract::{FromRequestParts, Path, RawPathParams};
+#[expect(clippy::disallowed_types, reason = "this is what replaces axum's own extractor")]
+use axum::extract::Path;
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -29,7 +31,7 @@ where
         let typed = Path::<T>::from_request_parts(parts, state).await;
         let raw = RawPathParams::from_request_parts(parts, state).await;
         let raw = raw.map_err(|_| Error::NotFound("Not Found"))?;
-        accept("path", typed.map(|Path(value)| value).map_err(|error| error.body_text()), || {
+        accept("path", typed.ok().map(|Path(value)| value), || {
             let mut value = raw.iter().map(|(name, text)| (name.to_owned(), Value::from(text))).collect();
             schema::read_text::<T>(&mut value, Reading::Query);
             Ok(value)

@@ -34,7 +34,7 @@ pub(super) fn parse_pairs<T>(root: &'static str, encoded: &[u8]) -> Result<T>
 where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
 {
-    let typed = serde_html_form::from_bytes::<T>(encoded).map_err(|error| error.to_string());
+    let typed = serde_html_form::from_bytes::<T>(encoded).ok();
     accept(root, typed, || {
         let mut value = collect_pairs(form_urlencoded::parse(encoded));
         schema::read_text::<T>(&mut value, Reading::Query);

@@ -70,6 +70,7 @@ pub(super) fn render(response: &mut Response, format: Format, request_id: &Heade
 }
 
 /// Turns a handler's panic into a 500. What it said goes to the log.
+#[expect(clippy::needless_pass_by_value, reason = "tower-http hands it over")]
 pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Error::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()

@@ -4,6 +4,7 @@ mod body_deadline;
 mod errors;
 mod frame;
 mod process_time;
+mod refuse;
 mod request_id;
 mod trusted_host;
 
@@ -26,6 +27,8 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub use body_deadline::BodyDeadlinePassed;
+use refuse::Refuse;
+use trusted_host::TrustedHosts;
 
 use crate::core::config::{CorsSettings, Settings};
 
@@ -39,6 +42,7 @@ pub type App = BoxCloneSyncService<Request, Response, Infallible>;
 pub fn apply(router: Router, settings: &Settings) -> App {
     let server = &settings.server;
     let seconds = Duration::from_secs;
+    let trusted = TrustedHosts::new(&server.allowed_hosts);
     let stack = ServiceBuilder::new()
         // Secrets are marked before anything could print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
@@ -53,7 +57,14 @@ pub fn apply(router: Router, settings: &Settings) -> App {
         // Only bodies worth the work, and never one with an ETag, which names these very bytes.
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(1024).and(has_no_etag)))
         .layer(CatchPanicLayer::custom(errors::from_panic))
-        .layer(trusted_host::TrustedHostLayer::new(&server.allowed_hosts))
+        .layer_fn(move |inner| Refuse { inner, check: refuse::long_uris })
+        .layer_fn(move |inner| Refuse {
+            inner,
+            check: {
+                let trusted = trusted.clone();
+                move |request: &Request| trusted.check(request)
+            },
+        })
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, seconds(server.request_timeout_seconds)))
         // A body is given a time to arrive, refused by its declared length, and cut off at the limit.
         .map_request(body_deadline::within(seconds(server.body_timeout_seconds)))
@@ -80,7 +91,7 @@ fn cors(settings: &CorsSettings) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(Vec::<HeaderName>::from(allowed))
         .expose_headers(Vec::<HeaderName>::from(exposed))
-        .max_age(Duration::from_secs(600))
+        .max_age(Duration::from_mins(10))
 }
 
 fn has_no_etag(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {

@@ -58,7 +58,6 @@ pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), Val
 /// What a client says to change an item: only what is present.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
-#[expect(clippy::option_option, reason = "a PATCH tells absent from null")]
 pub struct ItemUpdate {
     /// The item's name.
     #[serde(deserialize_with = "patch::required")]

@@ -10,7 +10,6 @@ pub fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D)
 
 /// For a member that can be cleared: `None` is absent, `Some(None)` is `null`.
 /// `#[serde(default, deserialize_with = "patch::optional")] tax: Option<Option<Tax>>`
-#[expect(clippy::option_option, reason = "three states: absent, null, a value")]
 pub fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

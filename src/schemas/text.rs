@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use validator::ValidateEmail;
+
+use crate::core::schema::is_email;
 
 /// One line of text: no control characters. PostgreSQL cannot store U+0000 at all.
 pub static LINE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x1f\x7f-\x9f]*$"));
@@ -46,7 +47,7 @@ impl TryFrom<String> for Email {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.len() > Self::MAX || !text.is_ascii() || !text.validate_email() {
+        if text.len() > Self::MAX || !is_email(&text) {
             return Err("value is not a valid email address");
         }
         Ok(Self(text))

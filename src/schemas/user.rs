@@ -59,7 +59,6 @@ impl UserCreate {
 /// What users say to change themselves: only what is present.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
-#[expect(clippy::option_option, reason = "a PATCH tells absent from null")]
 pub struct UserUpdateMe {
     /// To log in with; unique whatever its case.
     #[serde(deserialize_with = "patch::required")]
@@ -86,7 +85,6 @@ pub struct UserUpdateMe {
 /// What a superuser says to change a user: only what is present.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
-#[expect(clippy::option_option, reason = "a PATCH tells absent from null")]
 pub struct UserUpdate {
     /// To log in with; unique whatever its case.
     #[serde(deserialize_with = "patch::required")]

@@ -34,8 +34,6 @@ pub struct ServerSettings {
     #[schemars(length(min = 1))]
     pub host: String,
     pub port: u16,
-    #[schemars(regex(pattern = "^https?://[^/]+$"))]
-    pub public_url: String,
     #[schemars(inner(length(min = 1)))]
     pub allowed_hosts: Vec<String>,
     #[schemars(range(min = 1))]

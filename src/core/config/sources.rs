@@ -86,7 +86,15 @@ impl Sources {
             builder = add_variables(builder, variables)?;
         }
         let merged = builder.build().and_then(Config::try_deserialize);
-        Ok((environment, merged.map_err(|error| vec![problem("config", error.to_string())])?))
+        let merged = merged.map_err(|error| match error {
+            // What follows the first line quotes the file, which may hold a secret.
+            config::ConfigError::FileParse { uri, cause } => {
+                let cause = cause.to_string();
+                vec![problem(&uri.unwrap_or_default(), cause.lines().next().unwrap_or_default())]
+            }
+            error => vec![problem("config", error.to_string())],
+        })?;
+        Ok((environment, merged))
     }
 
     fn add_file(&self, builder: ConfigBuilder<DefaultState>, name: &str) -> ConfigBuilder<DefaultState> {

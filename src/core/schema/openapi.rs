@@ -36,7 +36,7 @@ macro_rules! documented_parameters {
             fn into_params(
                 _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
             ) -> Vec<utoipa::openapi::path::Parameter> {
-                $crate::core::schema::parameters::<$type>(utoipa::openapi::path::ParameterIn::$place)
+                $crate::core::schema::parameters::<$type>(&utoipa::openapi::path::ParameterIn::$place)
             }
         }
     )+ };
@@ -72,7 +72,7 @@ pub fn documented_parts<T: JsonSchema>() -> impl Iterator<Item = (String, RefOr<
 
 /// The members of `T` as parameters of a path or a query.
 #[must_use]
-pub fn parameters<T: JsonSchema>(place: ParameterIn) -> Vec<Parameter> {
+pub fn parameters<T: JsonSchema>(place: &ParameterIn) -> Vec<Parameter> {
     let schema = schema_of::<T>();
     let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
     let members = schema["properties"].as_object().into_iter().flatten();

@@ -1,7 +1,7 @@
 //! One thing that is wrong with an input, in the words that pydantic uses, and how a finding of the
 //! JSON Schema becomes one. The rejected value itself is never in it.
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::paths::LocationSegment;
 use jsonschema::{JsonType, ValidationError};
 use schemars::JsonSchema;
@@ -77,7 +77,6 @@ pub(super) fn translate(root: Option<&'static str>, error: &ValidationError<'_>)
         LocationSegment::Index(index) => Loc::Index(index),
     }));
     let mut loc: Vec<Loc> = loc.collect();
-    use ValidationErrorKind as Kind;
     let problem = match error.kind() {
         Kind::AnyOf { context } => return best_branch(root, context),
         Kind::AdditionalProperties { unexpected } => {
@@ -142,9 +141,7 @@ pub(super) fn translate(root: Option<&'static str>, error: &ValidationError<'_>)
 /// Branches that refuse the value's very type (as `null` does) were not.
 fn best_branch(root: Option<&'static str>, branches: &[Vec<ValidationError<'static>>]) -> Vec<Problem> {
     let meant = |branch: &&Vec<ValidationError<'static>>| {
-        !branch
-            .iter()
-            .any(|error| matches!(error.kind(), ValidationErrorKind::Type { .. }) && is_outermost(error, branch))
+        !branch.iter().any(|error| matches!(error.kind(), Kind::Type { .. }) && is_outermost(error, branch))
     };
     let branch = branches.iter().find(meant).or_else(|| branches.first());
     branch.into_iter().flatten().flat_map(|error| translate(root, error)).collect()

@@ -58,9 +58,9 @@ fn read_scalar(schema: &Value, text: &str, reading: Reading) -> Option<Value> {
         _ => false,
     };
     if names("string") && names("number") {
-        // Digits alone: neither an exponent nor a plus sign, which the pattern then refuses.
+        // Digits alone, as JSON writes numbers; the rest ("1e3", "01") stays text, which the pattern refuses.
         let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
-        return text.parse().ok().filter(|_| plain).and_then(Number::from_f64).map(Value::Number);
+        return serde_json::from_str(text).ok().filter(|_| plain).and_then(Number::from_f64).map(Value::Number);
     }
     if reading == Reading::Body || names("string") {
         None
@@ -72,10 +72,10 @@ fn read_scalar(schema: &Value, text: &str, reading: Reading) -> Option<Value> {
         text.parse::<bool>().ok().map(Value::Bool)
     } else if names("array") && reading == Reading::Query {
         Some(Value::from(vec![text]))
-    } else if names("array") && text.trim_start().starts_with('[') {
-        serde_json::from_str(text).ok()
     } else if names("array") {
-        Some(text.split(',').map(|item| Value::from(item.trim())).collect())
+        // `[::1]` is no JSON, but an address.
+        let json = serde_json::from_str(text).ok().filter(Value::is_array);
+        json.or_else(|| Some(text.split(',').map(|item| Value::from(item.trim())).collect()))
     } else {
         None
     }

@@ -12,7 +12,7 @@ use keel::services::user;
 use keel::state::AppState;
 use serde_json::json;
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::database::TestDatabase;
 
 /// Everybody's password.
@@ -51,7 +51,7 @@ impl TestApp {
         let offset = Arc::new(Mutex::new(TimeDelta::zero()));
         let clock = Clock::new({
             let offset = Arc::clone(&offset);
-            move || Utc::now() + *offset.lock().unwrap()
+            move || Clock::system().now() + *offset.lock().unwrap()
         });
         let state = AppState::new(settings, db, clock);
         Self { app: app::build(state.clone()), state, database, offset }
@@ -71,6 +71,11 @@ impl TestApp {
     /// Somebody who sends this token.
     pub fn bearer(&self, token: &str) -> Client {
         Client::new(self.app.clone(), Some(token.to_owned()))
+    }
+
+    /// What logging in is answered.
+    pub async fn log_in(&self, username: &str, password: &str) -> Answer {
+        self.anonymous().form("/token", &[("username", username), ("password", password)]).await
     }
 
     /// A new user, logged in: `ann` is `ann@example.com`.

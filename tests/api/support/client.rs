@@ -110,6 +110,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+#[expect(clippy::wrong_self_convention, reason = "they end a sentence: `ann.get(path).await.is_not_found()`")]
 impl Answer {
     /// The answer, which has this status.
     #[track_caller]

@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod document;
+pub mod forgery;
 pub mod socket;
 
 pub use app::TestApp;

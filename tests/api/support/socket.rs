@@ -31,7 +31,7 @@ pub struct TestServer {
 impl TestServer {
     pub async fn start<S>(service: S, settings: ServerSettings, readiness: Readiness) -> Self
     where
-        S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+        S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

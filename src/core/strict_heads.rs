@@ -1,0 +1,189 @@
+//! Refuses request heads that two servers in a row could understand differently and that hyper lets
+//! pass: lines that end with a bare line feed, a second `Content-Length`, or one beside
+//! `Transfer-Encoding`.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What is handed on instead of the rest of a refused head: no parser takes it, hyper answers 400 and
+/// closes the connection.
+const POISON: &[u8] = b"\0\r\n\r\n";
+/// What is kept of a line: enough for the names and numbers that matter.
+const KEPT: usize = 64;
+
+/// A connection of which only strict heads are read.
+pub(super) struct StrictHeads<S> {
+    stream: S,
+    scan: Scan,
+    /// What is left to hand on of [`POISON`], once a head was refused.
+    refused: Option<&'static [u8]>,
+}
+
+impl<S> StrictHeads<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, scan: Scan::default(), refused: None }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for StrictHeads<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.refused.is_none() {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+            let Some(at) = this.scan.refuses(&buf.filled()[before..]) else { return Poll::Ready(Ok(())) };
+            buf.set_filled(before + at);
+            this.refused = Some(POISON);
+        }
+        if let Some(poison) = &mut this.refused {
+            let (now, later) = poison.split_at(poison.len().min(buf.remaining()));
+            buf.put_slice(now);
+            *poison = later;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for StrictHeads<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// Where in the stream of requests the next byte stands.
+#[derive(Default)]
+enum Place {
+    /// Before a request's first line.
+    #[default]
+    Start,
+    Head,
+    /// In a body, with so many bytes to come.
+    Body(u64),
+    ChunkSize,
+    /// In a chunk and the line end behind it, with so many bytes to come.
+    Chunk(u64),
+    Trailers,
+    /// Behind what is HTTP/1, or what hyper refuses by itself.
+    Beyond,
+}
+
+/// Follows the requests of a connection from head to head.
+#[derive(Default)]
+struct Scan {
+    place: Place,
+    /// The beginning of the line.
+    line: Vec<u8>,
+    /// The last byte of the line before its line feed.
+    last: u8,
+    length: Option<u64>,
+    chunked: bool,
+    upgrades: bool,
+}
+
+impl Scan {
+    /// The first of these bytes that must not be handed on.
+    fn refuses(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            if let Place::Body(left) | Place::Chunk(left) = &mut self.place {
+                let passed = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
+                *left -= passed as u64;
+                at += passed;
+                if *left == 0 {
+                    self.place = if matches!(self.place, Place::Body(_)) { Place::Start } else { Place::ChunkSize };
+                }
+                continue;
+            }
+            if matches!(self.place, Place::Beyond) {
+                return None;
+            }
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let part = &rest[..end.unwrap_or(rest.len())];
+            let room = KEPT.saturating_sub(self.line.len()).min(part.len());
+            self.line.extend_from_slice(&part[..room]);
+            self.last = part.last().copied().unwrap_or(self.last);
+            at += end? + 1;
+            if !self.accepts_line() {
+                return Some(at - 1);
+            }
+            self.line.clear();
+            self.last = 0;
+        }
+        None
+    }
+
+    fn accepts_line(&mut self) -> bool {
+        let line = std::mem::take(&mut self.line);
+        let is_empty = line == b"\r";
+        match self.place {
+            _ if self.last != b'\r' => return false,
+            Place::Start if !is_empty => {
+                (self.length, self.chunked) = (None, false);
+                self.upgrades = line.starts_with(b"CONNECT ");
+                self.place = Place::Head;
+            }
+            Place::Head if is_empty => {
+                self.place = match self.length {
+                    _ if self.upgrades => Place::Beyond,
+                    _ if self.chunked => Place::ChunkSize,
+                    None | Some(0) => Place::Start,
+                    Some(length) => Place::Body(length),
+                };
+            }
+            Place::Head => return self.accepts_header(&line),
+            Place::ChunkSize => {
+                let size = line.split(|byte| matches!(byte, b';' | b'\r' | b' ' | b'\t')).next().unwrap_or_default();
+                let size = std::str::from_utf8(size).ok().and_then(|size| u64::from_str_radix(size, 16).ok());
+                self.place = match size {
+                    Some(0) => Place::Trailers,
+                    Some(size) => Place::Chunk(size.saturating_add(2)),
+                    None => Place::Beyond,
+                };
+            }
+            Place::Trailers if is_empty => self.place = Place::Start,
+            _ => {}
+        }
+        true
+    }
+
+    fn accepts_header(&mut self, line: &[u8]) -> bool {
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let value = std::str::from_utf8(value).ok().and_then(|value| value.trim().parse().ok());
+            let is_first = self.length.is_none() && !self.chunked;
+            self.length = value;
+            return is_first && value.is_some();
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.chunked = true;
+            return self.length.is_none();
+        }
+        self.upgrades |= name.eq_ignore_ascii_case(b"upgrade");
+        true
+    }
+}

@@ -1,0 +1,187 @@
+//! The binary, as an operator runs it: with an environment of its own, in a folder of its own.
+
+mod serve;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use keel::schemas::user::UserRead;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::TestApp;
+use crate::support::database::TestDatabase;
+
+/// A value that nothing may print.
+const MARKER: &str = "s3cr3t-7f3a";
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// The binary, told nothing but this.
+fn bare(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keel"));
+    command.args(arguments).env_clear().current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// The binary on a test's database.
+fn keel(folder: &Path, database: &TestDatabase, arguments: &[&str]) -> Command {
+    let mut command = bare(folder, arguments);
+    command.env("APP_ENV", "test").env("DATABASE_URL", &database.url);
+    command
+}
+
+/// Whether the command succeeds, and all that it says; which is no secret.
+#[track_caller]
+fn run(command: &mut Command, input: &str) -> (bool, String) {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that refuses its arguments does not wait for its input.
+    let _ = child.stdin.as_ref().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    assert!(!said.contains(MARKER), "{said}");
+    (output.status.success(), said)
+}
+
+/// What a command says that succeeds.
+#[track_caller]
+fn succeeds(command: &mut Command) -> String {
+    let (success, said) = run(command, "");
+    assert!(success, "{said}");
+    said
+}
+
+/// What a command says that fails.
+#[track_caller]
+fn fails(command: &mut Command) -> String {
+    let (success, said) = run(command, "");
+    assert!(!success, "{said}");
+    said
+}
+
+#[test]
+fn openapi_prints_the_document() {
+    // Nothing has to be configured for it, nor right.
+    let said = succeeds(bare(folder().path(), &["openapi"]).env("PORT", MARKER));
+    let document: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(document, serde_json::to_value(keel::app::document()).unwrap());
+}
+
+#[test]
+fn no_command_starts_with_a_bad_configuration() {
+    let folder = folder();
+    for arguments in [&["serve"][..], &[], &["migrate", "up"], &["doctor"], &["healthcheck"]] {
+        let said = fails(bare(folder.path(), arguments).env("PORT", MARKER).env("APP__SERVER__PROT", MARKER));
+        assert!(said.contains("server.port") && said.contains("server.prot"), "{arguments:?}: {said}");
+    }
+    assert!(!folder.path().join("data").exists(), "nothing was begun");
+}
+
+#[test]
+fn production_does_not_start_with_what_is_good_for_development() {
+    let said = fails(bare(folder().path(), &["serve"]).env("APP_ENV", "production"));
+    assert!(said.contains("auth.secret_key") && said.contains("server.allowed_hosts"), "{said}");
+}
+
+#[test]
+fn settings_come_from_the_working_folder_too() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("config")).unwrap();
+    fs::write(folder.path().join("config/local.toml"), "[server]\nfrom_file = 1").unwrap();
+    fs::write(folder.path().join(".env"), "APP__SERVER__FROM_DOTENV=s3cr3t-7f3a\n# a comment\nPORT=\"8001\"\n")
+        .unwrap();
+    let said = fails(&mut bare(folder.path(), &["doctor"]));
+    assert!(said.contains("server.from_file") && said.contains("server.from_dotenv"), "{said}");
+
+    fs::write(folder.path().join(".env"), "SECRET_KEY='s3cr3t-7f3a\n").unwrap();
+    let said = fails(&mut bare(folder.path(), &["doctor"]));
+    assert!(said.contains(".env"), "{said}");
+
+    let elsewhere = self::folder();
+    fs::write(elsewhere.path().join("local.toml"), "[server]\nfrom_elsewhere = 1").unwrap();
+    fs::remove_file(folder.path().join(".env")).unwrap();
+    let said = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", elsewhere.path()));
+    assert!(said.contains("server.from_elsewhere") && !said.contains("server.from_file"), "{said}");
+}
+
+#[tokio::test]
+async fn migrations_are_applied_listed_and_taken_back() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let migrate =
+        |arguments: &[&str]| succeeds(&mut keel(folder.path(), &database, &[&["migrate"], arguments].concat()));
+    let count = |said: &str, what: &str| said.lines().filter(|line| line.starts_with(what)).count();
+
+    let all = count(&migrate(&["status"]), "pending");
+    assert!(all > 0);
+    assert!(migrate(&["up"]).contains(&format!("{all} applied")));
+    assert_eq!(count(&migrate(&["status"]), "applied"), all);
+    assert!(migrate(&["up"]).contains("0 applied"));
+    migrate(&["down"]);
+    let said = migrate(&["status"]);
+    assert_eq!((count(&said, "applied"), count(&said, "pending")), (all - 1, 1));
+    migrate(&["down", &all.to_string()]);
+    assert_eq!(count(&migrate(&["status"]), "pending"), all);
+    migrate(&["up"]);
+}
+
+#[tokio::test]
+async fn a_superuser_is_created_once() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let create = |email: &str, password: &str| {
+        run(&mut keel(folder.path(), &database, &["create-superuser", "--email", email]), password)
+    };
+    let (success, said) = create("root@example.com", "s3cr3t-7f3a of the house\r\nanother line\n");
+    assert!(success && said.contains("root@example.com"), "{said}");
+    for email in ["root@example.com", "ROOT@example.com"] {
+        let (success, said) = create(email, "s3cr3t-7f3a of another house\n");
+        assert!(!success && said.contains("exists already"), "{said}");
+    }
+    for (email, password) in
+        [("no address", "s3cr3t-7f3a of the house\n"), ("ann@example.com", "s3cr3t\n"), ("ann@example.com", "")]
+    {
+        let (success, said) = create(email, password);
+        assert!(!success && !said.contains("s3cr"), "{said}");
+    }
+
+    let app = TestApp::on(database, |_| {}).await;
+    let login = [("username", "root@example.com"), ("password", "s3cr3t-7f3a of the house")];
+    let token: Value = app.anonymous().form("/token", &login).await.ok();
+    let user: UserRead = app.bearer(token["access_token"].as_str().unwrap()).get("/users/me").await.ok();
+    assert!(user.is_superuser);
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_well() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let said = succeeds(&mut keel(folder.path(), &database, &["doctor"]));
+    for what in ["configuration", "database", "migrations"] {
+        assert!(said.lines().any(|line| line.starts_with("ok") && line.contains(what)), "{what}: {said}");
+    }
+
+    let database = TestDatabase::empty().await;
+    let said = fails(keel(folder.path(), &database, &["doctor"]).env("APP__DATABASE__AUTO_MIGRATE", "false"));
+    assert!(said.contains("pending"), "{said}");
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_not_well_and_no_value() {
+    let folder = folder();
+    for url in ["sqlite:///proc/s3cr3t-7f3a/keel.db", "postgres://keel:s3cr3t-7f3a@127.0.0.1:1/s3cr3t-7f3a"] {
+        let said = fails(bare(folder.path(), &["doctor"]).env("DATABASE_URL", url));
+        assert!(said.contains("database.url"), "{said}");
+    }
+    let database = TestDatabase::empty().await;
+    let said = fails(keel(folder.path(), &database, &["doctor"]).env("PORT", MARKER).env("SECRET_KEY", MARKER));
+    assert!(said.contains("server.port") && said.contains("auth.secret_key"), "{said}");
+}
+
+#[test]
+fn a_healthcheck_fails_when_nothing_runs() {
+    // Nothing listens on a port that only the system may use.
+    fails(bare(folder().path(), &["healthcheck"]).env("PORT", "1"));
+}

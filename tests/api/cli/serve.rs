@@ -1,0 +1,185 @@
+//! `serve`: from its start to its end, good or bad.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+
+use keel::core::migrate;
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value, json};
+
+use super::{bare, fails, folder, keel, succeeds};
+use crate::support::database::TestDatabase;
+use crate::support::socket::{PATIENCE, RawAnswer, Socket};
+
+/// A process that serves; killed when the test is over.
+struct Process {
+    child: Child,
+    log: mpsc::Receiver<String>,
+}
+
+impl Process {
+    /// On a port that is free, which the log tells.
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.env("PORT", "0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, log) = mpsc::channel();
+        // The pipe has to be read to its end, or the process would wait for that.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        Self { child, log }
+    }
+
+    /// The address, once it listens there.
+    fn address(&self) -> SocketAddr {
+        let mut said = Vec::new();
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not listen: {said:#?}"));
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                return address.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+            }
+            said.push(line);
+        }
+    }
+
+    fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        let ended = async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("the process ends")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn request(address: SocketAddr, head: &str, body: &str) -> RawAnswer {
+    let mut socket = Socket::connect(address).await;
+    let length = body.len();
+    socket.send(format!("{head}\r\nHost: testserver\r\nContent-Length: {length}\r\n\r\n{body}")).await;
+    socket.answer().await
+}
+
+/// A token of the superuser that `config/test.toml` names.
+async fn log_in(address: SocketAddr) -> String {
+    let head = "POST /api/v1/token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    let answer = request(address, head, "username=admin%40example.com&password=changethis").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let token: Value = serde_json::from_slice(&answer.body).unwrap();
+    token["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn nothing_has_to_be_configured() {
+    let folder = folder();
+    let process = Process::spawn(&mut bare(folder.path(), &[]));
+    let address = process.address();
+    assert!(address.ip().is_loopback());
+    assert!(folder.path().join("data/keel.db").exists());
+    let mut socket = Socket::connect(address).await;
+    socket.send(format!("GET /docs HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
+    assert_eq!(socket.answer().await.status, 200);
+    let documents = process.log.recv_timeout(PATIENCE).unwrap();
+    assert!(documents.contains(&format!("http://{address}/docs")), "{documents}");
+}
+
+#[tokio::test]
+async fn a_healthcheck_asks_the_running_server() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let port = process.address().port().to_string();
+    let healthcheck = || {
+        let mut command = keel(folder.path(), &database, &["healthcheck"]);
+        command.env("PORT", &port);
+        command
+    };
+    succeeds(&mut healthcheck());
+    succeeds(healthcheck().env("HOST", "0.0.0.0"));
+}
+
+#[tokio::test]
+async fn it_ends_well_when_it_is_asked_to() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let mut idle = Socket::connect(process.address()).await;
+    assert_eq!(idle.get("/health/ready").await.status, 200);
+    process.terminate();
+    assert!(process.ended().await.success());
+    idle.closed().await;
+}
+
+#[tokio::test]
+async fn it_ends_in_time_when_a_client_stalls() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let mut command = keel(folder.path(), &database, &["serve"]);
+    let mut process = Process::spawn(command.env("APP__SERVER__SHUTDOWN_GRACE_SECONDS", "1"));
+    let mut stalled = Socket::connect(process.address()).await;
+    let head = "POST /api/v1/token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
+    stalled.send(format!("{head}\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n")).await;
+    // The handler asks for the body: it runs.
+    assert_eq!(stalled.answer().await.status, 100);
+    process.terminate();
+    assert!(process.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = fails(keel(folder.path(), &database, &["serve"]).env("PORT", &port));
+    assert!(said.contains("cannot listen") && said.contains(&port), "{said}");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_kill() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let address = process.address();
+    let token = log_in(address).await;
+    let head = format!("HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json");
+    let created =
+        request(address, &format!("POST /api/v1/items {head}"), &json!({ "title": "kettle" }).to_string()).await;
+    assert_eq!(created.status, 201);
+    // SIGKILL.
+    process.child.kill().unwrap();
+    process.ended().await;
+
+    let process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let path = created.header("location").unwrap();
+    let found = request(process.address(), &format!("GET {path} {head}"), "").await;
+    assert_eq!((found.status, &found.body), (200, &created.body));
+}
+
+#[tokio::test]
+async fn several_can_start_on_an_empty_database_at_once() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let processes = [(); 3].map(|()| Process::spawn(&mut keel(folder.path(), &database, &["serve"])));
+    for process in &processes {
+        let address = process.address();
+        assert_eq!(Socket::connect(address).await.get("/health/ready").await.status, 200);
+        log_in(address).await;
+    }
+    let db = database.connect().await;
+    let rows = async |query: &str| {
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), query)).await.unwrap().len()
+    };
+    let known = migrate::status(&db).await.unwrap().len();
+    assert_eq!(rows("SELECT version FROM seaql_migrations").await, known);
+    assert_eq!(rows("SELECT DISTINCT version FROM seaql_migrations").await, known);
+    assert_eq!(rows("SELECT id FROM users").await, 1, "one first superuser");
+}

@@ -1,0 +1,251 @@
+//! Where settings come from, which of them are refused, and what is said of it.
+
+mod production;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use keel::core::config::{self, LogFormat, Settings, Sources};
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+
+/// A value that no message may repeat.
+const MARKER: &str = "s3cr3t-7f3a";
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn map(variables: Variables) -> HashMap<String, String> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Settings of `APP_ENV=test` with these variables.
+fn load(variables: Variables) -> Result<Settings, String> {
+    let mut variables = map(variables);
+    variables.entry("APP_ENV".to_owned()).or_insert_with(|| "test".to_owned());
+    config::load(&Sources { variables, ..Sources::default() }).map_err(|error| error.to_string())
+}
+
+/// Why these variables are refused: a message that repeats no value.
+#[track_caller]
+fn refusal(variables: Variables) -> String {
+    let refusal = load(variables).map(|_| ()).unwrap_err();
+    assert!(!refusal.contains(MARKER), "{refusal}");
+    refusal
+}
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn load_from(folder: &Path, dotenv: Variables, variables: Variables) -> Result<Settings, String> {
+    let sources = Sources { folder: Some(folder.to_owned()), dotenv: map(dotenv), variables: map(variables) };
+    config::load(&sources).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_comes_later_wins() {
+    let test = ("APP_ENV", "test");
+    let port = |folder: &TempDir, dotenv: Variables, variables: Variables| {
+        load_from(folder.path(), dotenv, variables).unwrap().server.port
+    };
+    let files = [
+        ("default.toml", "[server]\nport = 1001"),
+        ("test.toml", "[server]\nport = 1002"),
+        ("local.toml", "[server]\nport = 1003"),
+        ("production.toml", "[server]\nport = 9999"),
+        ("unrelated.toml", "[server]\nport = 9998"),
+    ];
+    assert_eq!(port(&folder(&[]), &[], &[test]), 8000, "what is compiled in");
+    assert_eq!(port(&folder(&files[..1]), &[], &[test]), 1001);
+    assert_eq!(port(&folder(&files[..2]), &[], &[test]), 1002);
+    let all = folder(&files);
+    assert_eq!(port(&all, &[], &[test]), 1003);
+    assert_eq!(port(&all, &[("PORT", "1004")], &[test]), 1004);
+    assert_eq!(port(&all, &[("PORT", "1004")], &[test, ("PORT", "1005")]), 1005);
+    assert_eq!(port(&all, &[("APP__SERVER__PORT", "1004")], &[test, ("PORT", "1005")]), 1005, "layers before names");
+    assert_eq!(port(&all, &[], &[test, ("PORT", "1004"), ("APP__SERVER__PORT", "1005")]), 1005, "the long name");
+    assert_eq!(port(&all, &[("PORT", "1004"), ("APP__SERVER__PORT", "1005")], &[test]), 1005, "the long name");
+}
+
+#[test]
+fn a_layer_changes_only_what_it_names() {
+    let files = folder(&[("local.toml", "[server]\nport = 1003\n[cors]\nallow_credentials = false")]);
+    let settings = load_from(files.path(), &[], &[("APP_ENV", "test"), ("APP__SERVER__HOST", "::1")]).unwrap();
+    assert_eq!((settings.server.port, settings.server.host.as_str()), (1003, "::1"));
+    assert_eq!(settings.server.allowed_hosts, ["testserver"]);
+    assert_eq!((settings.cors.allow_credentials, settings.cors.allowed_origins.len()), (false, 1));
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_no_problem() {
+    assert!(load_from(Path::new("/nowhere/at/all"), &[], &[]).is_ok());
+}
+
+#[test]
+fn short_names_stand_for_settings() {
+    let settings = load(&[
+        ("HOST", "0.0.0.0"),
+        ("PORT", "80"),
+        ("DATABASE_URL", "postgres://localhost/keel"),
+        ("SECRET_KEY", "0123456789abcdef0123456789abcdef"),
+        ("FIRST_SUPERUSER", "root@example.com"),
+        ("FIRST_SUPERUSER_PASSWORD", "correct horse"),
+    ])
+    .unwrap();
+    assert_eq!((settings.server.host.as_str(), settings.server.port), ("0.0.0.0", 80));
+    assert_eq!(settings.database.url.expose_secret(), "postgres://localhost/keel");
+    assert_eq!(settings.auth.secret_key.expose_secret(), "0123456789abcdef0123456789abcdef");
+    assert_eq!(settings.first_superuser.email.as_deref(), Some("root@example.com"));
+    assert_eq!(settings.first_superuser.password.unwrap().expose_secret(), "correct horse");
+}
+
+#[test]
+fn text_is_read_as_what_the_setting_is() {
+    let settings = load(&[
+        ("APP__SERVER__DOCS", "false"),
+        ("APP__SERVER__REQUEST_TIMEOUT_SECONDS", "7"),
+        ("APP__TELEMETRY__LOG_FORMAT", "json"),
+        ("APP__AUTH__ISSUER", "007"),
+        ("FIRST_SUPERUSER_PASSWORD", "12345678"),
+    ])
+    .unwrap();
+    assert_eq!((settings.server.docs, settings.server.request_timeout_seconds), (false, 7));
+    assert_eq!((settings.telemetry.log_format, settings.auth.issuer.as_str()), (LogFormat::Json, "007"));
+    assert_eq!(settings.first_superuser.password.unwrap().expose_secret(), "12345678");
+}
+
+#[test]
+fn a_list_is_json_or_separated_by_commas() {
+    for text in [r#"["a.example", "*.b.example"]"#, "a.example,*.b.example", " a.example , *.b.example "] {
+        let settings = load(&[("APP__SERVER__ALLOWED_HOSTS", text)]).unwrap();
+        assert_eq!(settings.server.allowed_hosts, ["a.example", "*.b.example"], "{text}");
+    }
+    assert_eq!(load(&[("APP__SERVER__ALLOWED_HOSTS", "[::1]")]).unwrap().server.allowed_hosts, ["[::1]"]);
+    assert_eq!(
+        load(&[("APP__SERVER__ALLOWED_HOSTS", "[::1],localhost")]).unwrap().server.allowed_hosts,
+        ["[::1]", "localhost"]
+    );
+    assert!(load(&[("APP__CORS__ALLOWED_ORIGINS", "[]")]).unwrap().cors.allowed_origins.is_empty());
+}
+
+#[test]
+fn an_empty_variable_counts_as_none() {
+    let settings = load(&[
+        ("PORT", ""),
+        ("APP__SERVER__PORT", ""),
+        ("APP__SERVER__ALLOWED_HOSTS", ""),
+        ("DATABASE_URL", ""),
+        ("APP__NO__SUCH_KEY", ""),
+    ])
+    .unwrap();
+    assert_eq!((settings.server.port, settings.server.allowed_hosts.len()), (8000, 1));
+    assert_eq!(
+        config::load(&Sources { variables: map(&[("APP_ENV", "")]), ..Sources::default() }).unwrap().server.port,
+        8000
+    );
+    let settings = load_from(Path::new("/"), &[("PORT", "1004")], &[("PORT", "")]).unwrap();
+    assert_eq!(settings.server.port, 1004, "nor does it hide another layer's");
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_its_name() {
+    for (name, key) in [
+        ("APP__SERVER__PROT", "server.prot"),
+        ("APP__SEVER__PORT", "sever"),
+        ("APP__DATABASE__URL__X", "database.url"),
+        ("APP__SERVER", "server"),
+        ("APP__SECRET_KEY", "secret_key"),
+        ("APP__", ""),
+        ("APP__SERVER__", "server"),
+        ("APP__SERVER__PORT[0]", "server.port"),
+    ] {
+        let refusal = refusal(&[(name, MARKER)]);
+        assert!(refusal.contains(key), "{name}: {refusal}");
+    }
+    for (text, key) in [
+        ("[server]\nprot = \"s3cr3t-7f3a\"", "server.prot"),
+        ("[sever]\nport = \"s3cr3t-7f3a\"", "sever"),
+        ("colour = \"s3cr3t-7f3a\"", "colour"),
+    ] {
+        let refusal = load_from(folder(&[("local.toml", text)]).path(), &[], &[]).unwrap_err();
+        assert!(refusal.contains(key) && !refusal.contains(MARKER), "{refusal}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_and_no_value() {
+    let refusal = refusal(&[
+        ("PORT", MARKER),
+        ("DATABASE_URL", "mysql://root:s3cr3t-7f3a@localhost/x"),
+        ("SECRET_KEY", MARKER),
+        ("FIRST_SUPERUSER", MARKER),
+        ("FIRST_SUPERUSER_PASSWORD", "\"s3cr\""),
+        ("APP__SERVER__DOCS", MARKER),
+        ("APP__SERVER__MAX_CONNECTIONS", "0"),
+        ("APP__CORS__ALLOWED_ORIGINS", "https://fine.example,s3cr3t-7f3a"),
+        ("APP__TELEMETRY__LOG_FORMAT", MARKER),
+        ("APP__DATABASE__ACQUIRE_TIMEOUT_MS", "-1"),
+        ("APP__NO__SUCH", MARKER),
+    ]);
+    for key in [
+        "server.port",
+        "database.url",
+        "auth.secret_key",
+        "first_superuser.email",
+        "first_superuser.password",
+        "server.docs",
+        "server.max_connections",
+        "cors.allowed_origins.1",
+        "telemetry.log_format",
+        "database.acquire_timeout_ms",
+        "no",
+    ] {
+        assert!(refusal.contains(&format!("\n  {key}: ")), "{key}: {refusal}");
+    }
+    assert!(!refusal.contains("s3cr"), "{refusal}");
+}
+
+#[test]
+fn a_number_keeps_to_its_bounds() {
+    for (name, value) in [
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "80.5"),
+        ("APP__SERVER__REQUEST_TIMEOUT_SECONDS", "0"),
+        ("APP__SERVER__MAX_BODY_BYTES", "18446744073709551616"),
+        ("APP__SERVER__MAX_CONNECTIONS", "1000001"),
+        ("APP__DATABASE__MAX_CONNECTIONS", "4294967296"),
+        ("APP__AUTH__ACCESS_TOKEN_SECONDS", "99999999999"),
+    ] {
+        load(&[(name, value)]).map(|_| ()).expect_err(name);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_by_its_name_and_not_quoted() {
+    for name in ["default.toml", "test.toml", "local.toml"] {
+        let files = folder(&[(name, "[auth]\nsecret_key = s3cr3t-7f3a")]);
+        let refusal = load_from(files.path(), &[], &[("APP_ENV", "test")]).unwrap_err();
+        assert!(refusal.contains(name) && !refusal.contains(MARKER), "{refusal}");
+    }
+}
+
+#[test]
+fn there_are_three_environments() {
+    for name in ["development", "test"] {
+        load(&[("APP_ENV", name)]).unwrap();
+    }
+    for name in ["staging", "Production", "live", MARKER, "../test"] {
+        let refusal = refusal(&[("APP_ENV", name)]);
+        assert!(refusal.contains("APP_ENV") && !refusal.contains(name), "{refusal}");
+    }
+    let dotenv = load_from(Path::new("/"), &[("APP_ENV", "test")], &[]).unwrap();
+    assert_eq!(dotenv.server.allowed_hosts, ["testserver"]);
+    let both = load_from(Path::new("/"), &[("APP_ENV", "test")], &[("APP_ENV", "development")]).unwrap();
+    assert!(!both.server.allowed_hosts.contains(&"testserver".to_owned()));
+}

@@ -1,0 +1,172 @@
+//! Every bound that the document states, and none that it does not, is the service's.
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::cases::{Case, Written, cases, input};
+use crate::support::document::{Operation, operations};
+use crate::support::{Answer, Client, TestApp};
+
+/// One part of a request, as one object.
+struct Part {
+    /// What a problem's `loc` begins with.
+    name: &'static str,
+    written: Written,
+    schema: Value,
+}
+
+#[tokio::test]
+async fn what_is_documented_is_enforced_and_nothing_else_is() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    let mut wrong = Vec::new();
+    for operation in operations() {
+        let parts = parts(&operation);
+        for part in &parts {
+            let (mut accepted, mut refused) = (0, 0);
+            for case in cases(&part.schema, part.written) {
+                let Some(answer) = send(&root, &operation, &parts, part, &case).await else { continue };
+                *(if case.accepted { &mut accepted } else { &mut refused }) += 1;
+                if !is_as_expected(part, &case, &answer) {
+                    let (value, body) = (case.value.unwrap_or_default(), String::from_utf8_lossy(&answer.body));
+                    let place = json!(case.place);
+                    let expected = if case.accepted { "accepted" } else { "refused" };
+                    let status = answer.status;
+                    wrong.push(format!(
+                        "{} {}{place} {value} is not {expected} there: {status} {body}",
+                        answer.asked, part.name
+                    ));
+                }
+            }
+            assert!(
+                accepted > 0 && refused > 0,
+                "{} {}: {} has no bounds",
+                operation.method,
+                operation.path,
+                part.name
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{} of the inputs:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// JSON knows one kind of number: 30.0 is an integer, and what JavaScript may write for it.
+#[tokio::test]
+async fn an_integer_may_be_written_with_a_point() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let answer = ann.json(Method::PATCH, "/users/me", json!({ "age": 30.0 })).await;
+    assert_eq!(answer.ok::<Value>()["age"], 30);
+}
+
+#[test]
+#[should_panic(expected = "uniqueItems")]
+fn a_rule_that_is_new_to_the_walker_does_not_go_untested() {
+    cases(&json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true }), Written::Json);
+}
+
+#[test]
+#[should_panic(expected = "ipv4")]
+fn a_format_that_is_new_to_the_walker_does_not_go_untested() {
+    cases(&json!({ "type": "string", "format": "ipv4" }), Written::Json);
+}
+
+/// A refusal has to name the place, and no other. Anything that the operation answers by itself shows
+/// that the input was accepted: there is no such user, the password is wrong.
+fn is_as_expected(part: &Part, case: &Case, answer: &Answer) -> bool {
+    if case.accepted {
+        let accepted = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+        return answer.status.is_success() || accepted.contains(&answer.status);
+    }
+    if answer.status != StatusCode::UNPROCESSABLE_ENTITY {
+        return false;
+    }
+    let place: Vec<Value> = [part.name.into()].into_iter().chain(case.place.iter().cloned()).collect();
+    let body: Value = answer.read();
+    let problems = body["detail"].as_array().unwrap();
+    !problems.is_empty() && problems.iter().all(|problem| problem["loc"] == json!(place)) && !is_echoed(case, answer)
+}
+
+/// A rejected value may be a password. Short ones are in any text.
+fn is_echoed(case: &Case, answer: &Answer) -> bool {
+    let said = match &case.value {
+        Some(Value::String(text)) if text.chars().count() > 3 => json!(text).to_string(),
+        _ => return false,
+    };
+    String::from_utf8_lossy(&answer.body).contains(said.trim_matches('"'))
+}
+
+fn parts(operation: &Operation) -> Vec<Part> {
+    let parameters = operation.value["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+    for parameter in parameters.iter().filter(|parameter| parameter["in"] == "header") {
+        let rules = parameter["schema"].as_object().unwrap();
+        assert!(rules.keys().all(|name| name == "type"), "the walker does not send headers: {parameter}");
+    }
+    let mut parts = Vec::new();
+    for name in ["path", "query"] {
+        let of_part = || parameters.iter().filter(|parameter| parameter["in"] == name);
+        let member = |parameter: &Value| (parameter["name"].as_str().unwrap().to_owned(), parameter["schema"].clone());
+        let properties: Value = of_part().map(member).collect();
+        let required = of_part().filter(|parameter| parameter["required"] == true).map(|parameter| &parameter["name"]);
+        let required: Vec<&Value> = required.collect();
+        if of_part().next().is_some() {
+            let schema = json!({ "type": "object", "properties": properties, "required": required });
+            parts.push(Part { name, written: Written::Text, schema });
+        }
+    }
+    for (media_type, content) in operation.value["requestBody"]["content"].as_object().into_iter().flatten() {
+        let written = match media_type.as_str() {
+            "application/json" => Written::Json,
+            "application/x-www-form-urlencoded" => Written::Text,
+            other => panic!("the walker does not know how to write {other}"),
+        };
+        parts.push(Part { name: "body", written, schema: content["schema"].clone() });
+    }
+    parts
+}
+
+/// The request with the case in its part; `None` when it cannot be written so: there is no null in a form.
+async fn send(client: &Client, operation: &Operation, parts: &[Part], varied: &Part, case: &Case) -> Option<Answer> {
+    let (mut path, mut body, mut media_type) = (operation.path.to_owned(), String::new(), "");
+    for part in parts {
+        let value = if part.name == varied.name {
+            input(&part.schema, &case.place, case.value.as_ref())?
+        } else {
+            // Nothing at a place that does not matter: the shortest right input.
+            input(&part.schema, &["no_such_member".into()], None)?
+        };
+        match (part.name, part.written) {
+            ("path", _) => path = fill(path, &value)?,
+            ("query", _) => path = format!("{path}?{}", encoded(&value)?),
+            (_, Written::Json) => (body, media_type) = (value.to_string(), "application/json"),
+            (_, Written::Text) => (body, media_type) = (encoded(&value)?, "application/x-www-form-urlencoded"),
+        }
+    }
+    let headers = [("content-type", media_type)];
+    let headers = if media_type.is_empty() { &[][..] } else { &headers };
+    Some(client.send(operation.method.clone(), &path, headers, body.into()).await)
+}
+
+/// A path without a parameter, or with an empty one, is another path.
+fn fill(path: String, parameters: &Value) -> Option<String> {
+    let path = parameters.as_object()?.iter().try_fold(path, |path, (name, value)| {
+        let value = value.as_str().filter(|text| !text.is_empty())?;
+        Some(path.replace(&format!("{{{name}}}"), value))
+    })?;
+    (!path.contains('{')).then_some(path)
+}
+
+fn encoded(members: &Value) -> Option<String> {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in members.as_object()? {
+        for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(_) | Value::Bool(_) => value.to_string(),
+                _ => return None,
+            };
+            pairs.append_pair(name, &text);
+        }
+    }
+    Some(pairs.finish())
+}

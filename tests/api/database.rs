@@ -1,0 +1,222 @@
+//! The database: its migrations, and what a request is told while it cannot do its work.
+
+use axum::http::StatusCode;
+use keel::core::database::{Db, begin_write};
+use keel::core::migrate;
+use keel::schemas::item::{ItemPage, ItemRead};
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::support::database::{TestDatabase, server_url};
+use crate::support::socket::PATIENCE;
+use crate::support::{Answer, Client, TestApp};
+
+async fn applied(db: &Db) -> Vec<bool> {
+    migrate::status(db).await.unwrap().into_iter().map(|status| status.applied).collect()
+}
+
+#[track_caller]
+fn is_unavailable(answer: Answer) {
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+    assert_eq!(answer.error(StatusCode::SERVICE_UNAVAILABLE), "Service temporarily unavailable");
+}
+
+#[tokio::test]
+async fn migrations_go_up_and_down_and_up_again() {
+    let database = TestDatabase::empty().await;
+    let db = database.connect().await;
+    let count = migrate::status(&db).await.unwrap().len();
+    assert_eq!(applied(&db).await, vec![false; count]);
+
+    let names = migrate::up(&db).await.unwrap();
+    assert_eq!(names, migrate::status(&db).await.unwrap().into_iter().map(|status| status.name).collect::<Vec<_>>());
+    assert_eq!(applied(&db).await, vec![true; count]);
+    assert!(migrate::up(&db).await.unwrap().is_empty(), "nothing is left to do");
+
+    migrate::down(&db, 1).await.unwrap();
+    assert_eq!(applied(&db).await, [vec![true; count - 1], vec![false]].concat(), "the last one");
+    migrate::down(&db, u32::try_from(count).unwrap()).await.unwrap();
+    assert_eq!(applied(&db).await, vec![false; count]);
+    db.execute_unprepared("SELECT * FROM users").await.expect_err("the table is gone");
+
+    assert_eq!(migrate::up(&db).await.unwrap(), names);
+    drop(db);
+    TestApp::on(database, |_| {})
+        .await
+        .user("ann")
+        .await
+        .post("/items", json!({ "title": "x" }))
+        .await
+        .created::<ItemRead>();
+}
+
+#[tokio::test]
+async fn of_several_migrating_at_once_each_step_is_done_by_one() {
+    let database = TestDatabase::empty().await;
+    let runs = async || migrate::up(&database.connect().await).await.unwrap().len();
+    let (a, b, c, d) = tokio::join!(runs(), runs(), runs(), runs());
+    let mut counts = [a, b, c, d];
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 0, applied(&database.connect().await).await.len()]);
+}
+
+#[tokio::test]
+async fn a_database_that_is_newer_than_the_program_is_served() {
+    let database = TestDatabase::migrated().await;
+    let db = database.connect().await;
+    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_from_the_future', 0)";
+    db.execute_unprepared(newer).await.unwrap();
+    assert!(migrate::up(&db).await.unwrap().is_empty());
+    assert!(applied(&db).await.into_iter().all(|applied| applied));
+
+    let app = TestApp::on(database, |_| {}).await;
+    app.user("ann").await.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
+    app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn while_somebody_else_writes_there_is_reading_but_no_writing() {
+    let app = TestApp::with(|settings| settings.database.statement_timeout_ms = 300).await;
+    let ann = app.user("ann").await;
+    let item: ItemRead = ann.post("/items", json!({ "title": "x" })).await.created();
+
+    let lock = begin_write(&app.database.connect().await).await.unwrap();
+    if server_url().is_some() {
+        lock.execute_unprepared("LOCK TABLE items IN EXCLUSIVE MODE").await.unwrap();
+    }
+    let path = format!("/items/{}", item.id);
+    is_unavailable(ann.post("/items", json!({ "title": "y" })).await);
+    is_unavailable(ann.patch(&path, json!({ "title": "y" })).await);
+    is_unavailable(ann.delete(&path).await);
+    assert_eq!(ann.get(&path).await.ok::<ItemRead>(), item);
+    assert_eq!(ann.get("/items").await.ok::<ItemPage>().data, std::slice::from_ref(&item));
+    app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
+
+    lock.rollback().await.unwrap();
+    ann.patch(&path, json!({ "title": "y" })).await.ok::<ItemRead>();
+}
+
+#[tokio::test]
+async fn a_database_that_can_only_be_read_is_read() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let item: ItemRead = ann.post("/items", json!({ "title": "x" })).await.created();
+    let mut url = app.database.url.clone();
+    if server_url().is_some() {
+        let name = url.rsplit('/').next().unwrap();
+        let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+        app.state.db.execute_unprepared(&read_only).await.unwrap();
+    } else {
+        url.push_str("?mode=ro");
+    }
+
+    let reading = TestApp::with(|settings| settings.database.url = url.into()).await;
+    let ann = reading.bearer(ann.token.as_deref().unwrap());
+    assert_eq!(ann.get("/items").await.ok::<ItemPage>().data, std::slice::from_ref(&item));
+    is_unavailable(ann.post("/items", json!({ "title": "y" })).await);
+    is_unavailable(ann.patch(&format!("/items/{}", item.id), json!({ "title": "y" })).await);
+    is_unavailable(ann.patch("/users/me", json!({ "full_name": "Ann" })).await);
+    let signup = json!({ "email": "bob@example.com", "password": "correct horse battery" });
+    is_unavailable(reading.anonymous().post("/users/signup", signup).await);
+}
+
+/// How many of these requests fail, each of them with 503; the last ones do not.
+async fn failures(client: &Client, connections: usize) -> usize {
+    let mut failures = 0;
+    for _ in 0..connections * 3 {
+        let answer = client.get("/items").await;
+        if answer.status != StatusCode::OK {
+            is_unavailable(answer);
+            failures += 1;
+        }
+    }
+    failures
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_killed_costs_at_most_one_request() {
+    if server_url().is_none() {
+        return;
+    }
+    let connections = 4;
+    let app = TestApp::with(|settings| settings.database.max_connections = 4).await;
+    let ann = app.user("ann").await;
+    // At once, so that the pool has all its connections.
+    let warm: Vec<_> = (0..32)
+        .map(|_| {
+            let ann = ann.clone();
+            tokio::spawn(async move { ann.get("/items").await.expect(StatusCode::OK) })
+        })
+        .collect();
+    for request in warm {
+        request.await.unwrap();
+    }
+
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    app.database.connect().await.execute_unprepared(kill).await.unwrap();
+    assert!(failures(&ann, connections).await <= connections);
+    assert_eq!(failures(&ann, connections).await, 0);
+    ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
+}
+
+/// Stands between the application and its database server, and cuts them off from one another.
+async fn cuttable(url: &str) -> (String, watch::Sender<bool>) {
+    let (user, place) = url.split_once('@').unwrap();
+    let (server, name) = place.split_once('/').unwrap();
+    let server = server.to_owned();
+    let (is_open, watched) = watch::channel(true);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("{user}@{}/{name}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let (mut open, server) = (watched.clone(), server.clone());
+            tokio::spawn(async move {
+                if *open.borrow() {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = open.wait_for(|open| !open) => {}
+                    }
+                }
+            });
+        }
+    });
+    (url, is_open)
+}
+
+#[tokio::test]
+async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
+    if server_url().is_none() {
+        return;
+    }
+    let database = TestDatabase::migrated().await;
+    let (url, is_open) = cuttable(&database.url).await;
+    let app = TestApp::on(database, |settings| {
+        settings.database.url = url.into();
+        settings.database.acquire_timeout_ms = 500;
+    })
+    .await;
+    let ann = app.user("ann").await;
+    let login = [("username", "ann"), ("password", crate::support::app::PASSWORD)];
+    is_open.send(false).unwrap();
+
+    // One request may be what finds out that its connection is gone.
+    let _ = ann.get("/items").await;
+    is_unavailable(ann.get("/items").await);
+    is_unavailable(ann.post("/items", json!({ "title": "x" })).await);
+    is_unavailable(app.anonymous().form("/token", &login).await);
+    is_unavailable(app.anonymous().get("/health/ready").await);
+    app.anonymous().get("/health/live").await.expect(StatusCode::OK);
+
+    is_open.send(true).unwrap();
+    let back = async { while ann.get("/items").await.status != StatusCode::OK {} };
+    timeout(PATIENCE, back).await.expect("the database is used again");
+    app.anonymous().form("/token", &login).await.expect(StatusCode::OK);
+    app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
+}

@@ -1,0 +1,92 @@
+//! The documents that the service gives about itself, which need no network beyond it.
+
+use axum::http::StatusCode;
+use keel::app;
+use serde_json::Value;
+
+use crate::support::TestApp;
+use crate::support::document::operations;
+
+/// The addresses that the tags of a page load: those of scripts, styles and pictures. What a script
+/// itself holds is no tag.
+fn loaded(page: &str) -> Vec<&str> {
+    let mut addresses = Vec::new();
+    let mut rest = page;
+    while let Some((_, from)) = rest.split_once('<') {
+        let (tag, after) = from.split_once('>').unwrap_or((from, ""));
+        for attribute in [" src=", " href="] {
+            let value = tag.split_once(attribute).map(|(_, value)| value.trim_start_matches(['"', '\'']));
+            addresses.extend(value.and_then(|value| value.split(['"', '\'', ' ']).next()));
+        }
+        rest =
+            if tag.starts_with("script") { after.split_once("</script>").map_or("", |(_, rest)| rest) } else { after };
+    }
+    addresses
+}
+
+#[tokio::test]
+async fn the_document_is_served_as_it_is_generated() {
+    let app = TestApp::start().await;
+    let answer = app.anonymous().get("/openapi.json").await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    let document: Value = answer.ok();
+    assert_eq!(document, serde_json::to_value(app::document()).unwrap());
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[tokio::test]
+async fn both_pages_are_html_that_may_load_only_from_here() {
+    let app = TestApp::start().await;
+    for path in ["/docs", "/redoc"] {
+        let answer = app.anonymous().get(path).await;
+        assert!(answer.header("content-type").starts_with("text/html"), "{path}");
+        let policy = answer.header("content-security-policy").to_owned();
+        assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(!policy.contains("http") && !policy.contains('*'), "{policy}");
+        let page = String::from_utf8(answer.expect(StatusCode::OK).body.to_vec()).unwrap();
+        assert!(page.contains("/openapi.json"), "{path} shows the document");
+        for address in loaded(&page) {
+            assert!(address.starts_with('/') && !address.starts_with("//"), "{path} loads {address}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_file_of_swagger_ui_is_there() {
+    let app = TestApp::start().await;
+    let client = app.anonymous();
+    let page = String::from_utf8(client.get("/docs").await.body.to_vec()).unwrap();
+    let files = loaded(&page);
+    assert!(files.len() >= 2, "a script and a style: {files:?}");
+    for file in files {
+        let answer = client.get(file).await;
+        let expected = match file.rsplit('.').next() {
+            Some("js") => "javascript",
+            Some("css") => "text/css",
+            Some("png") => "image/png",
+            other => panic!("{file}: {other:?}"),
+        };
+        assert!(answer.header("content-type").contains(expected), "{file}: {}", answer.header("content-type"));
+        assert!(!answer.expect(StatusCode::OK).body.is_empty(), "{file}");
+    }
+    client.get("/docs/nothing.js").await.is_not_found();
+    client.get("/docs/..%2fCargo.toml").await.is_not_found();
+}
+
+#[tokio::test]
+async fn the_authorize_button_logs_in_where_a_token_is_given() {
+    let document = serde_json::to_value(app::document()).unwrap();
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let flow = schemes.values().find_map(|scheme| scheme.pointer("/flows/password")).expect("a password flow");
+    let url = flow["tokenUrl"].as_str().unwrap();
+    assert!(operations().any(|operation| operation.path == url && operation.method == "POST"), "{url}");
+}
+
+#[tokio::test]
+async fn the_documents_can_be_switched_off() {
+    let app = TestApp::with(|settings| settings.server.docs = false).await;
+    for path in ["/docs", "/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/redoc", "/openapi.json"] {
+        app.anonymous().get(path).await.is_not_found();
+    }
+    app.anonymous().get("/health/live").await.expect(StatusCode::OK);
+}

@@ -1,0 +1,174 @@
+//! Bodies that are no JSON, or JSON of another kind than they should be.
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{post, raw};
+use crate::support::socket::PATIENCE;
+use crate::support::{Answer, TestApp};
+
+#[track_caller]
+fn is_malformed(answer: Answer, said: &str) {
+    let body: Value = answer.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
+    let [problem] = body["detail"].as_array().unwrap().as_slice() else { panic!("{said}: {body}") };
+    assert_eq!(problem["type"], "json_invalid", "{said}");
+    assert_eq!(problem["msg"], "JSON decode error", "{said}");
+    let [place, offset] = problem["loc"].as_array().unwrap().as_slice() else { panic!("{said}: {body}") };
+    assert!(place == "body" && offset.is_u64(), "{said}: {problem}");
+    assert!(problem["ctx"]["error"].as_str().is_some_and(|error| !error.is_empty()), "{said}: {problem}");
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_refused() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for body in [
+        "",
+        " ",
+        "{",
+        r#"{"title""#,
+        r#"{"title":"#,
+        r#"{"title":"x"#,
+        r#"{"title":"x""#,
+        r#"{"title":"x"}}"#,
+        r#"{"title":"x"} {"title":"y"}"#,
+        r#"{"title":"x",}"#,
+        r#"{"title":"x" // a comment
+            }"#,
+        r#"{title:"x"}"#,
+        "{'title':'x'}",
+        r#"{"title":x}"#,
+        r#"{"title":"x","price":NaN}"#,
+        r#"{"title":"x","price":Infinity}"#,
+        r#"{"title":"x","price":01}"#,
+        r#"{"title":"x","price":1.}"#,
+        r#"{"title":"x","price":+1}"#,
+        r#"{"title":"\x41"}"#,
+        "{\"title\":\"a\nb\"}",
+        "\u{feff}{\"title\":\"x\"}",
+        "title=x",
+        "<title>x</title>",
+    ] {
+        is_malformed(post(&ann, body).await, body);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_utf_8_is_refused() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for title in [&b"\xff"[..], b"\xc3\x28", b"\xe2\x82", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"] {
+        for member in ["title", "description", "nobody knows"] {
+            let body = [format!("{{\"title\":\"x\",\"{member}\":\"").as_bytes(), title, b"\"}"].concat();
+            is_malformed(post(&ann, body.clone()).await, &format!("{member} {title:x?}"));
+        }
+    }
+    let utf_16: Vec<u8> = r#"{"title":"x"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    is_malformed(post(&ann, utf_16).await, "UTF-16");
+}
+
+#[tokio::test]
+async fn half_a_character_is_none() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for text in [r"\ud800", r"\udc00", r"\ud83e", r"\ud83e\ud83e", r"\udee9\ud83e", r"a\ud800z", r"\uD83Ex"] {
+        is_malformed(post(&ann, format!(r#"{{"title":"{text}"}}"#)).await, text);
+        is_malformed(post(&ann, format!(r#"{{"title":"x","description":"{text}"}}"#)).await, text);
+    }
+    let item: Value = post(&ann, r#"{"title":"\ud83e\uded6"}"#).await.created();
+    assert_eq!(item["title"], "🫖");
+}
+
+#[tokio::test]
+async fn a_member_is_named_once() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for body in [
+        r#"{"title":"a","title":"b"}"#,
+        r#"{"title":"a","title":"a"}"#,
+        r#"{"title":"a","t\u0069tle":"b"}"#,
+        r#"{"title":"a","price":1,"price":null}"#,
+        r#"{"title":"","title":"b"}"#,
+    ] {
+        is_malformed(post(&ann, body).await, body);
+    }
+    let name = r#"{"full_name":"a","full_name":"b"}"#;
+    is_malformed(raw(&ann, Method::PATCH, "/users/me", "application/json", name).await, name);
+    let address = r#"{"address":{"street":"a","street":"b","city":"c","country":"d"}}"#;
+    is_malformed(raw(&ann, Method::PATCH, "/users/me", "application/json", address).await, address);
+}
+
+#[tokio::test]
+async fn a_body_of_another_kind_is_refused() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let id = post(&ann, r#"{"title":"x"}"#).await.created::<Value>()["id"].as_str().unwrap().to_owned();
+    for body in
+        ["null", "true", "7", "-0.5", "\"title\"", "[]", "[{}]", "[[]]", r#"["x"]"#, r#"["x",null,null,null,[]]"#]
+    {
+        for (method, path) in [
+            (Method::POST, "/items".to_owned()),
+            (Method::PUT, format!("/items/{id}")),
+            (Method::PATCH, format!("/items/{id}")),
+        ] {
+            let answer = raw(&ann, method.clone(), &path, "application/json", body).await;
+            assert_eq!(answer.problems(), ["body: model_attributes_type"], "{method} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_inside_is_no_list_either() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for address in [json!(["a", "b", "c"]), json!([]), json!("a"), json!(7)] {
+        let problems = ann.patch("/users/me", json!({ "address": address })).await.problems();
+        assert_eq!(problems, ["body.address: model_attributes_type"], "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_levels_are_no_harm() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let deep = 100_000;
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let nested = format!("{}1{}", open.repeat(deep), close.repeat(deep));
+        let unclosed = open.repeat(deep);
+        for body in [
+            nested.clone(),
+            unclosed.clone(),
+            format!(r#"{{"title":{nested}}}"#),
+            format!(r#"{{"title":"x","tags":{nested}}}"#),
+            format!(r#"{{"title":"","unknown":{nested}}}"#),
+            format!(r#"{{"title":"x","unknown":{unclosed}"#),
+        ] {
+            let answer = timeout(PATIENCE, post(&ann, body)).await.expect("an answer");
+            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        // What nobody knows may be passed over, however it looks.
+        let answer = timeout(PATIENCE, post(&ann, format!(r#"{{"title":"x","unknown":{nested}}}"#))).await;
+        let status = answer.expect("an answer").status;
+        assert!(matches!(status, StatusCode::CREATED | StatusCode::UNPROCESSABLE_ENTITY), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn numbers_have_bounds() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let long = "1".repeat(100_000);
+    for number in ["1e400", "-1e999", "1E+308", "18446744073709551616", "-9223372036854775809", &long, "0e999999999999"]
+    {
+        let answer = timeout(PATIENCE, post(&ann, format!(r#"{{"title":"x","price":{number}}}"#))).await;
+        answer.expect("an answer").expect(StatusCode::UNPROCESSABLE_ENTITY);
+        let body = format!(r#"{{"age":{number}}}"#);
+        let answer = raw(&ann, Method::PATCH, "/users/me", "application/json", body).await;
+        if number == "0e999999999999" {
+            assert!(answer.status.is_success() || answer.status == StatusCode::UNPROCESSABLE_ENTITY);
+        } else {
+            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Which names of the server a request may ask for.
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp};
+
+async fn status(client: &Client, path: &str, hosts: &[&str]) -> StatusCode {
+    let mut request = Request::get(path);
+    for host in hosts {
+        request = request.header("host", *host);
+    }
+    let answer = client.request(request.body(Body::empty()).unwrap()).await;
+    if answer.status == StatusCode::BAD_REQUEST {
+        assert_eq!(answer.read::<Value>(), json!({ "detail": "Invalid host header" }));
+    }
+    answer.status
+}
+
+async fn served_for(allowed: &[&str]) -> TestApp {
+    let hosts = allowed.iter().map(|&host| host.to_owned()).collect();
+    TestApp::with(|settings| settings.server.allowed_hosts = hosts).await
+}
+
+#[tokio::test]
+async fn only_a_listed_host_is_served() {
+    let app = served_for(&["testserver"]).await;
+    let client = app.anonymous();
+    for host in ["testserver", "TestServer", "testserver:80", "testserver:65535"] {
+        assert_eq!(status(&client, "/", &[host]).await, StatusCode::OK, "{host}");
+    }
+    for host in [
+        "evil.example.com",
+        "testserver.evil.com",
+        "eviltestserver",
+        "sub.testserver",
+        "testserver:80:80",
+        "testserver:http",
+        "user@testserver",
+        "testserver/",
+        "testserver, evil.example.com",
+        "127.0.0.1",
+        "[testserver]",
+        "",
+        "\u{e9}",
+    ] {
+        assert_eq!(status(&client, "/", &[host]).await, StatusCode::BAD_REQUEST, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn exactly_one_host_is_named() {
+    let app = served_for(&["testserver"]).await;
+    let client = app.anonymous();
+    for hosts in [&[][..], &["testserver", "testserver"], &["testserver", "evil.example.com"]] {
+        for path in ["/", "/nowhere", "/openapi.json", "/api/v1/items"] {
+            assert_eq!(status(&client, path, hosts).await, StatusCode::BAD_REQUEST, "{path} {hosts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wildcard_covers_every_name_below_it() {
+    let app = served_for(&["*.Example.com"]).await;
+    let client = app.anonymous();
+    for host in ["a.example.com", "a.b.EXAMPLE.com:8000"] {
+        assert_eq!(status(&client, "/", &[host]).await, StatusCode::OK, "{host}");
+    }
+    for host in ["example.com", ".example.com", "aexample.com", "a.example.com.evil.com"] {
+        assert_eq!(status(&client, "/", &[host]).await, StatusCode::BAD_REQUEST, "{host}");
+    }
+    assert_eq!(status(&served_for(&["*"]).await.anonymous(), "/", &["anything.example"]).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_a_host() {
+    let app = served_for(&["[::1]"]).await;
+    let client = app.anonymous();
+    for host in ["[::1]", "[::1]:8000"] {
+        assert_eq!(status(&client, "/", &[host]).await, StatusCode::OK, "{host}");
+    }
+    for host in ["[::2]", "::1", "[::1", "[::1]x", "[::1].evil.com"] {
+        assert_eq!(status(&client, "/", &[host]).await, StatusCode::BAD_REQUEST, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn health_checks_ask_by_address() {
+    let app = served_for(&["testserver"]).await;
+    let client = app.anonymous();
+    for path in ["/health/live", "/health/ready", "/health/ready/"] {
+        for hosts in [&["10.0.0.7:8000"][..], &[], &["a", "b"]] {
+            assert_eq!(status(&client, path, hosts).await, StatusCode::OK, "{path} {hosts:?}");
+        }
+    }
+    assert_eq!(status(&client, "/healthy", &["10.0.0.7"]).await, StatusCode::BAD_REQUEST);
+    assert_eq!(status(&client, "/health/../api/v1/items", &["10.0.0.7"]).await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_a_proxy_claims_does_not_matter() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let forged = [
+        ("x-forwarded-host", "evil.example.com"),
+        ("forwarded", "host=evil.example.com"),
+        ("x-forwarded-proto", "gopher"),
+        ("content-type", "application/json"),
+    ];
+    let created = ann.send(Method::POST, "/items", &forged, json!({ "title": "x" }).to_string().into()).await;
+    assert!(created.header("location").starts_with("/api/v1/items/"));
+    assert!(!format!("{created:?}").contains("evil"));
+    created.created::<Value>();
+
+    let headers = [("host", "evil.example.com"), ("x-forwarded-host", "testserver"), ("forwarded", "host=testserver")];
+    let refused = ann.send(Method::GET, "/items", &headers, Body::empty()).await;
+    assert_eq!(refused.error(StatusCode::BAD_REQUEST), "Invalid host header");
+}

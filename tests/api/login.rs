@@ -1,0 +1,154 @@
+//! Logging in, and what is told to somebody who cannot.
+
+use axum::http::StatusCode;
+use chrono::TimeDelta;
+use keel::core::security::Passwords;
+use keel::schemas::login::Token;
+use keel::schemas::user::UserRead;
+use keel::state::AppState;
+use serde_json::{Value, json};
+
+use crate::support::app::PASSWORD;
+use crate::support::{Answer, Client, TestApp};
+
+const ROUTES: [&str; 2] = ["/token", "/login/access-token"];
+
+async fn login(client: &Client, route: &str, username: &str, password: &str) -> Answer {
+    client.form(route, &[("grant_type", "password"), ("username", username), ("password", password)]).await
+}
+
+#[tokio::test]
+async fn email_and_username_log_in_whatever_their_case() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for route in ROUTES {
+        for username in ["ann", "ANN", "aNn", "ann@example.com", "ANN@EXAMPLE.COM", "Ann@Example.com"] {
+            let answer = login(&app.anonymous(), route, username, PASSWORD).await.expect(StatusCode::OK);
+            assert_eq!(answer.header("cache-control"), "no-store");
+            let token: Token = answer.read();
+            assert_eq!((token.token_type.as_str(), token.expires_in), ("bearer", 1800));
+            let me: UserRead = app.bearer(&token.access_token).get("/users/me").await.ok();
+            assert_eq!(me.id, ann.id(), "{username}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_learns_why_a_login_failed() {
+    let app = TestApp::start().await;
+    let (ann, eve, root) = (app.user("ann").await, app.user("eve").await, app.superuser("root").await);
+    root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
+    let expected = json!({
+        "error": "invalid_grant", "error_description": "Incorrect email or password", "detail": "Incorrect email or password",
+    });
+    let mut bodies = Vec::new();
+    for route in ROUTES {
+        for (username, password) in [
+            ("ann", "wrong horse battery"),
+            ("ann@example.com", "wrong horse battery"),
+            ("ann", "Correct horse battery"),
+            ("ann", "correct horse battery "),
+            ("ann ", PASSWORD),
+            ("eve", PASSWORD),
+            ("eve", "wrong horse battery"),
+            ("nobody", PASSWORD),
+            ("nobody@example.com", PASSWORD),
+            ("' OR 1=1 --", PASSWORD),
+            ("%", PASSWORD),
+            // Neither the id nor the hash of nobody in particular.
+            (&ann.id().to_string(), PASSWORD),
+            ("nobody", "nobody"),
+        ] {
+            let answer = login(&app.anonymous(), route, username, password).await.expect(StatusCode::BAD_REQUEST);
+            assert_eq!(answer.read::<Value>(), expected, "{username}");
+            bodies.push(answer.body);
+        }
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "byte for byte");
+}
+
+/// Without looking at a watch: where no password can be hashed, nobody is answered.
+#[tokio::test]
+async fn a_hash_is_computed_whether_the_user_exists_or_not() {
+    let app = TestApp::with(|settings| settings.server.request_timeout_seconds = 1).await;
+    let (eve, root) = (app.user("eve").await, app.superuser("root").await);
+    app.user("ann").await;
+    root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
+    let state = AppState { passwords: Passwords::new(0), ..app.state.clone() };
+    let nobody = Client::new(keel::app::build(state), None);
+    let (known, inactive, unknown, unknown_email) = tokio::join!(
+        login(&nobody, "/token", "ann", PASSWORD),
+        login(&nobody, "/token", "eve", PASSWORD),
+        login(&nobody, "/token", "nobody", PASSWORD),
+        login(&nobody, "/token", "nobody@example.com", PASSWORD),
+    );
+    for answer in [known, inactive, unknown, unknown_email] {
+        answer.error(StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_a_form() {
+    let app = TestApp::start().await;
+    app.user("ann").await;
+    let nobody = app.anonymous();
+    for route in ROUTES {
+        let json = nobody.post(route, json!({ "username": "ann", "password": PASSWORD })).await;
+        json.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let plain = nobody.send("POST".parse().unwrap(), route, &[], "username=ann".into()).await;
+        plain.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let missing = ["body.password: missing", "body.username: missing"];
+        assert_eq!(nobody.form(route, &[]).await.problems(), missing);
+        assert_eq!(nobody.form(route, &[("username", "ann")]).await.problems(), ["body.password: missing"]);
+        assert_eq!(nobody.form(route, &[("password", "x")]).await.problems(), ["body.username: missing"]);
+        let twice = [("username", "ann"), ("username", "bob"), ("password", PASSWORD)];
+        assert_eq!(nobody.form(route, &twice).await.problems(), ["body.username: string_type"]);
+        let other_grant = [("grant_type", "client_credentials"), ("username", "ann"), ("password", PASSWORD)];
+        assert_eq!(nobody.form(route, &other_grant).await.problems(), ["body.grant_type: string_pattern_mismatch"]);
+        // What OAuth2 clients send besides is nothing to stumble over.
+        let fields =
+            [("username", "ann"), ("password", PASSWORD), ("scope", ""), ("client_id", "x"), ("client_secret", "")];
+        nobody.form(route, &fields).await.ok::<Token>();
+    }
+    // Credentials are not taken from where they would end up in a log.
+    let query = format!("/token?{}", "username=ann&password=correct+horse+battery");
+    assert_eq!(nobody.form(&query, &[]).await.problems().len(), 2);
+}
+
+#[tokio::test]
+async fn a_password_may_be_of_any_script() {
+    let app = TestApp::start().await;
+    let password = "пароль 🫖 +%&=".repeat(8);
+    let body = json!({ "email": "ann@example.com", "password": password });
+    app.anonymous().post("/users/signup", body).await.created::<UserRead>();
+    login(&app.anonymous(), "/token", "ann", &password).await.ok::<Token>();
+    let cut: String = password.chars().take(72).collect();
+    login(&app.anonymous(), "/token", "ann", &cut).await.expect(StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_token_says_whose_it_is() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let me = ann.send("POST".parse().unwrap(), "/login/test-token", &[], "".into()).await;
+    assert_eq!(Some(me.ok::<UserRead>()), ann.user);
+    app.anonymous().send("POST".parse().unwrap(), "/login/test-token", &[], "".into()).await.is_unauthorized();
+}
+
+#[tokio::test]
+async fn a_token_ends() {
+    let app = TestApp::start().await;
+    app.user("ann").await;
+    // The token is checked against the system's clock: it is issued in the past instead.
+    let issued_before = async |age: TimeDelta| {
+        app.travel(-age);
+        let token: Token = login(&app.anonymous(), "/token", "ann", PASSWORD).await.ok();
+        app.travel(age);
+        app.bearer(&token.access_token).get("/users/me").await
+    };
+    issued_before(TimeDelta::seconds(1790)).await.ok::<UserRead>();
+    // Clocks may be apart by some seconds, not by more than thirty.
+    issued_before(TimeDelta::seconds(1830)).await.is_unauthorized();
+    issued_before(TimeDelta::days(1)).await.is_unauthorized();
+}

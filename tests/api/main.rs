@@ -1,0 +1,25 @@
+//! The test suite: one binary, against the real router and a real database of each test's own.
+//!
+//! Without any setting it runs on SQLite. `TEST_DATABASE_URL=postgres://user@host/postgres` names a
+//! PostgreSQL server on which it makes its databases instead.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+mod architecture;
+mod cli;
+mod config;
+mod contract;
+mod database;
+mod documents;
+mod drift;
+mod hostile;
+mod http;
+mod item;
+mod login;
+mod permissions;
+mod server;
+mod signup;
+mod superuser;
+mod tokens;
+mod user;

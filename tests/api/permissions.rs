@@ -1,0 +1,116 @@
+//! Who may do what: one row for every operation of the document.
+
+use std::collections::HashSet;
+
+use axum::http::StatusCode;
+use keel::schemas::item::ItemRead;
+use serde_json::{Value, json};
+
+use crate::support::document::operations;
+use crate::support::{Client, TestApp};
+
+/// Operation, body, and what each caller is answered: nobody, the owner, another user, a superuser.
+/// `{user_id}` in a path is the owner, `{item_id}` an item of his, `OWNER` in a body his username.
+type Row = (&'static str, &'static str, [u16; 4]);
+
+const SIGNUP: &str = r#"{ "email": "new@OWNER.example.com", "password": "correct horse battery" }"#;
+const NEW_PASSWORD: &str =
+    r#"{ "current_password": "correct horse battery", "new_password": "another horse battery" }"#;
+const LOGIN: &str = "username=OWNER&password=correct+horse+battery";
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    ("root-read_root", "", [200, 200, 200, 200]),
+    ("health-live", "", [200, 200, 200, 200]),
+    ("health-ready", "", [200, 200, 200, 200]),
+
+    ("login-login_access_token", LOGIN, [200, 200, 200, 200]),
+    ("login-token", LOGIN, [200, 200, 200, 200]),
+    ("login-test_token", "", [401, 200, 200, 200]),
+
+    ("users-signup", SIGNUP, [201, 201, 201, 201]),
+    ("users-read_users", "", [401, 403, 403, 200]),
+    ("users-create_user", SIGNUP, [401, 403, 403, 201]),
+    ("users-read_me", "", [401, 200, 200, 200]),
+    ("users-update_me", r#"{ "age": 30 }"#, [401, 200, 200, 200]),
+    ("users-delete_me", "", [401, 204, 204, 204]),
+    ("users-update_password_me", NEW_PASSWORD, [401, 200, 200, 200]),
+    ("users-read_user", "", [401, 200, 404, 200]),
+    ("users-update_user", r#"{ "age": 30 }"#, [401, 403, 403, 200]),
+    ("users-delete_user", "", [401, 403, 403, 204]),
+    ("users-read_user_item", "", [401, 200, 404, 200]),
+
+    ("items-read_items", "", [401, 200, 200, 200]),
+    ("items-create_item", r#"{ "title": "kettle" }"#, [401, 201, 201, 201]),
+    ("items-read_item", "", [401, 200, 404, 200]),
+    ("items-replace_item", r#"{ "title": "pot" }"#, [401, 200, 404, 200]),
+    ("items-update_item", r#"{ "title": "pot" }"#, [401, 200, 404, 200]),
+    ("items-delete_item", "", [401, 204, 404, 204]),
+];
+
+#[tokio::test]
+async fn everybody_may_do_what_the_table_says_and_nothing_else() {
+    let app = TestApp::start().await;
+    // The last superuser could not delete himself.
+    app.superuser("spare").await;
+    for (row, (id, body, expected)) in TABLE.iter().enumerate() {
+        let mut answered = [0; 4];
+        for (caller, status) in answered.iter_mut().enumerate() {
+            // Fresh ones for each call: it may delete them.
+            let owner = app.user(&format!("owner-{row}-{caller}")).await;
+            let client = match caller {
+                0 => app.anonymous(),
+                1 => owner.clone(),
+                2 => app.user(&format!("other-{row}")).await,
+                _ => app.superuser(&format!("root-{row}")).await,
+            };
+            *status = call(&client, &owner, id, body).await.as_u16();
+        }
+        assert_eq!(answered, *expected, "{id} by nobody, the owner, another user, a superuser");
+    }
+}
+
+async fn call(client: &Client, owner: &Client, id: &str, body: &str) -> StatusCode {
+    let operation = operations().find(|operation| operation.value["operationId"] == *id);
+    let operation = operation.unwrap_or_else(|| panic!("{id} has a row, but is not in the document"));
+    let item: ItemRead = owner.post("/items", json!({ "title": "kettle", "price": 2 })).await.created();
+    let path = operation.path.replace("{user_id}", &owner.id().to_string()).replace("{item_id}", &item.id.to_string());
+    let media_type = match &operation.value["requestBody"]["content"] {
+        Value::Object(content) => content.keys().next().map(String::as_str),
+        _ => None,
+    };
+    let headers: Vec<(&str, &str)> = media_type.into_iter().map(|media_type| ("content-type", media_type)).collect();
+    let body = body.replace("OWNER", &owner.user.as_ref().unwrap().username);
+    client.send(operation.method.clone(), &path, &headers, body.into()).await.status
+}
+
+#[test]
+fn every_operation_has_one_row() {
+    let mut rows = HashSet::new();
+    for (id, ..) in TABLE {
+        assert!(rows.insert(*id), "{id} has two rows");
+    }
+    for operation in operations() {
+        let id = operation.value["operationId"].as_str().unwrap();
+        assert!(rows.remove(id), "{id} ({} {}) has no row: who may do it?", operation.method, operation.path);
+    }
+    assert!(rows.is_empty(), "rows without an operation: {rows:?}");
+}
+
+/// With the calls above this means that the tests see every operation do its work.
+#[test]
+fn every_operation_succeeds_for_somebody() {
+    for (id, _, expected) in TABLE {
+        assert!(expected.iter().any(|status| (200..300).contains(status)), "{id}");
+    }
+}
+
+#[test]
+fn a_login_is_needed_where_the_document_says_so() {
+    for operation in operations() {
+        let row = TABLE.iter().find(|(id, ..)| operation.value["operationId"] == *id);
+        let Some((id, _, [anonymous, ..])) = row else { continue };
+        let documented = operation.value.get("security").is_some();
+        assert_eq!(*anonymous == StatusCode::UNAUTHORIZED, documented, "{id}");
+    }
+}

@@ -1,0 +1,128 @@
+//! How the server ends.
+
+use axum::http::StatusCode;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{gated, patient, start};
+use crate::support::TestApp;
+use crate::support::socket::{PATIENCE, Socket, TestServer};
+
+/// Until nobody listens any more.
+async fn refuses_connections(server: &TestServer) {
+    let refused = async {
+        while TcpStream::connect(server.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, refused).await.expect("connections are refused");
+}
+
+async fn at_the_gate(server: &TestServer) -> Socket {
+    let mut client = server.connect().await;
+    client.send("GET /gate HTTP/1.1\r\nHost: testserver\r\n\r\n").await;
+    client
+}
+
+#[tokio::test]
+async fn the_process_is_not_ready_from_the_signal_on_but_still_serves() {
+    let app = TestApp::start().await;
+    let settings = patient(|settings| settings.drain_delay_seconds = 600);
+    let server = TestServer::start(app.app.clone(), settings, app.state.readiness.clone()).await;
+    assert_eq!(server.connect().await.get("/health/ready").await.status, 200);
+    server.signal();
+    let drained = async {
+        while !app.state.readiness.is_draining() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, drained).await.expect("the process drains");
+    let answer = server.connect().await.get("/health/ready").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE.as_u16());
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(server.connect().await.get("/health/live").await.status, 200);
+    assert_eq!(server.connect().await.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered() {
+    let (router, mut gate) = gated();
+    let server = start(router, |_| {}).await;
+    let mut client = at_the_gate(&server).await;
+    gate.entered().await;
+    server.signal();
+    refuses_connections(&server).await;
+    gate.open();
+    let answer = client.answer().await;
+    assert_eq!((answer.body.as_slice(), answer.header("connection")), (&b"through"[..], Some("close")));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_hold_up_the_end() {
+    let server = start(gated().0, |_| {}).await;
+    let mut used = server.connect().await;
+    assert_eq!(used.get("/").await.status, 200);
+    let unused = server.connect().await;
+    // Connections are taken in turn: once this one is served, the one before it has been taken.
+    assert_eq!(server.connect().await.get("/").await.status, 200);
+    server.signal();
+    server.ended().await;
+    assert!(used.closed().await.is_empty() && unused.closed().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_stalled_request_holds_up_the_end_for_the_grace_period_only() {
+    let (router, mut gate) = gated();
+    let server = start(router, |settings| settings.shutdown_grace_seconds = 1).await;
+    let _client = at_the_gate(&server).await;
+    gate.entered().await;
+    server.signal();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_in_its_head_holds_up_the_end_for_the_grace_period_only() {
+    let server = start(gated().0, |settings| settings.shutdown_grace_seconds = 1).await;
+    let mut client = server.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: ").await;
+    assert_eq!(server.connect().await.get("/").await.status, 200);
+    server.signal();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_grace_period() {
+    let (router, mut gate) = gated();
+    let server = start(router, |_| {}).await;
+    let _client = at_the_gate(&server).await;
+    gate.entered().await;
+    server.signal();
+    refuses_connections(&server).await;
+    server.signal();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_drain_delay_and_everything_else() {
+    let (router, mut gate) = gated();
+    let server = start(router, |settings| settings.drain_delay_seconds = 600).await;
+    let _client = at_the_gate(&server).await;
+    gate.entered().await;
+    server.signal();
+    server.signal();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_server_at_its_limit_of_connections_ends_like_any_other() {
+    let (router, mut gate) = gated();
+    let server = start(router, |settings| settings.max_connections = 1).await;
+    let mut client = at_the_gate(&server).await;
+    gate.entered().await;
+    let _waiting = server.connect().await;
+    server.signal();
+    gate.open();
+    assert_eq!(client.answer().await.body, b"through");
+    server.ended().await;
+}

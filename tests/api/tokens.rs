@@ -1,0 +1,225 @@
+//! Tokens that nobody issued: each is answered 401, none gets in and none is a 500.
+
+use axum::http::{HeaderValue, Method, Request, StatusCode};
+use jsonwebtoken::Algorithm;
+use keel::schemas::user::UserRead;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::forgery::Forgery;
+use crate::support::{Answer, TestApp};
+
+async fn try_in(app: &TestApp, token: &str) -> Answer {
+    app.bearer(token).get("/users/me").await
+}
+
+#[track_caller]
+fn is_refused(answer: Answer, what: &str) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
+    answer.is_unauthorized();
+}
+
+/// Without this, every other test here could pass for a reason of its own.
+#[tokio::test]
+async fn the_forger_knows_how_to_make_a_good_token() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let me: UserRead = try_in(&app, &Forgery::of(&ann).sign()).await.ok();
+    assert_eq!(Some(me), ann.user);
+    let me: UserRead = try_in(&app, &Forgery::of(&ann).claim("more", json!([1])).sign()).await.ok();
+    assert_eq!(me.id, ann.id(), "claims of no meaning here do no harm");
+}
+
+#[tokio::test]
+async fn the_algorithm_is_not_the_senders_choice() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let names = [
+        "none", "None", "NONE", "nOnE", "", " HS256", "hs256", "HS384", "HS512", "RS256", "RS384", "PS256", "ES256",
+        "EdDSA",
+    ];
+    for name in names {
+        let token = Forgery::of(&ann).header("alg", json!(name)).sign();
+        is_refused(try_in(&app, &token).await, name);
+        let (unsigned, _) = token.rsplit_once('.').unwrap();
+        is_refused(try_in(&app, &format!("{unsigned}.")).await, name);
+        is_refused(try_in(&app, unsigned).await, name);
+    }
+    for value in [json!(null), json!(1), json!(["HS256"]), json!({ "HS256": true })] {
+        is_refused(try_in(&app, &Forgery::of(&ann).header("alg", value.clone()).sign()).await, &value.to_string());
+    }
+    is_refused(try_in(&app, &Forgery::of(&ann).without("alg").sign()).await, "no alg");
+    // With the right key, and signed as they say.
+    for (name, algorithm) in [("HS384", Algorithm::HS384), ("HS512", Algorithm::HS512)] {
+        let token = Forgery::of(&ann).header("alg", json!(name)).algorithm(algorithm).sign();
+        is_refused(try_in(&app, &token).await, name);
+    }
+}
+
+#[tokio::test]
+async fn another_key_signs_nothing() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let right = String::from_utf8(Forgery::of(&ann).key).unwrap();
+    for key in ["", "secret", "changethis", &right[1..], &format!("{right} "), &right.to_uppercase(), "keel"] {
+        is_refused(try_in(&app, &Forgery::of(&ann).key(key).sign()).await, key);
+    }
+    let (good, other) = (Forgery::of(&ann).sign(), Forgery::of(&ann).claim("jti", json!(Uuid::now_v7())).sign());
+    let ((message, _), (_, signature)) = (good.rsplit_once('.').unwrap(), other.rsplit_once('.').unwrap());
+    is_refused(try_in(&app, &format!("{message}.{signature}")).await, "another token's signature");
+}
+
+#[tokio::test]
+async fn no_character_of_a_token_may_change_or_miss() {
+    let app = TestApp::start().await;
+    let token = app.user("ann").await.token.unwrap();
+    try_in(&app, &token).await.ok::<UserRead>();
+    for at in 0..token.len() {
+        is_refused(try_in(&app, &token[..at]).await, &format!("cut at {at}"));
+        is_refused(try_in(&app, &format!("{}{}", &token[..at], &token[at + 1..])).await, &format!("without {at}"));
+        let other = if &token[at..=at] == "A" { "B" } else { "A" };
+        let changed = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+        is_refused(try_in(&app, &changed).await, &format!("changed at {at}"));
+    }
+    for longer in
+        [format!("{token}A"), format!("{token}="), format!("{token}."), format!("{token}.e30"), format!("A{token}")]
+    {
+        is_refused(try_in(&app, &longer).await, &longer);
+    }
+}
+
+#[tokio::test]
+async fn every_claim_is_needed_and_of_its_type() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let claims = Forgery::of(&ann).claims;
+    for (name, right) in claims.as_object().unwrap() {
+        is_refused(try_in(&app, &Forgery::of(&ann).without(name).sign()).await, &format!("without {name}"));
+        let mut wrong =
+            vec![json!(null), json!(true), json!([]), json!({}), json!(""), json!("x"), json!([right]), json!(-1)];
+        // A number as text, a text as number, and what is too large for either.
+        wrong.extend([json!(right.to_string()), json!(0), json!(1e300), json!(u64::MAX), json!(f64::MAX)]);
+        for value in wrong {
+            let what = format!("{name}: {value}");
+            is_refused(try_in(&app, &Forgery::of(&ann).claim(name, value).sign()).await, &what);
+        }
+    }
+    for claims in [json!(null), json!([]), json!({}), json!("x"), json!(7)] {
+        let mut forgery = Forgery::of(&ann);
+        forgery.claims = claims.clone();
+        is_refused(try_in(&app, &forgery.sign()).await, &claims.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_for_its_time_place_and_user() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let now = jsonwebtoken::get_current_timestamp();
+    for (name, value) in [
+        ("exp", json!(now - 60)),
+        ("exp", json!(0)),
+        ("nbf", json!(now + 60)),
+        ("iat", json!(now + 60)),
+        ("iss", json!("somebody")),
+        ("iss", json!("KEEL")),
+        ("aud", json!("somebody")),
+        ("aud", json!("keel ")),
+        ("sub", json!(Uuid::now_v7())),
+        ("sub", json!("ann")),
+        ("sub", json!(Uuid::nil())),
+    ] {
+        let what = format!("{name}: {value}");
+        is_refused(try_in(&app, &Forgery::of(&ann).claim(name, value).sign()).await, &what);
+    }
+    let future =
+        Forgery::of(&ann).claim("nbf", json!(now + 60)).claim("iat", json!(now + 60)).claim("exp", json!(now + 120));
+    is_refused(try_in(&app, &future.sign()).await, "from the future");
+}
+
+#[tokio::test]
+async fn the_header_says_nothing_but_type_and_algorithm() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    is_refused(try_in(&app, &Forgery::of(&ann).without("typ").sign()).await, "no typ");
+    for value in [json!("JWT"), json!("jwt"), json!("rt+jwt"), json!(""), json!(null), json!(1), json!(["at+jwt"])] {
+        is_refused(try_in(&app, &Forgery::of(&ann).header("typ", value.clone()).sign()).await, &value.to_string());
+    }
+    for (name, value) in [
+        ("kid", json!("1")),
+        ("kid", json!("../../dev/null")),
+        ("jwk", json!({ "kty": "oct", "k": "c2VjcmV0" })),
+        ("jku", json!("https://example.com/keys")),
+        ("x5u", json!("https://example.com/key")),
+        ("x5c", json!(["MIIB"])),
+        ("x5t", json!("x")),
+        ("cty", json!("JWT")),
+        ("crit", json!(["exp"])),
+        ("crit", json!([])),
+        ("b64", json!(false)),
+        ("zip", json!("DEF")),
+        ("other", json!("x")),
+    ] {
+        let what = format!("{name}: {value}");
+        is_refused(try_in(&app, &Forgery::of(&ann).header(name, value).sign()).await, &what);
+    }
+}
+
+#[tokio::test]
+async fn one_authorization_header_of_one_scheme_is_taken() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let token = ann.token.clone().unwrap();
+    let get = async |headers: &[(&str, &str)]| app.anonymous().send(Method::GET, "/users/me", headers, "".into()).await;
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        get(&[("authorization", &format!("{scheme} {token}"))]).await.ok::<UserRead>();
+    }
+    let long = "x".repeat(50_000);
+    for value in [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearer  ",
+        &token,
+        &format!("Bearer{token}"),
+        &format!("Bearer, {token}"),
+        &format!("Basic {token}"),
+        "Basic YW5uOmNvcnJlY3QgaG9yc2UgYmF0dGVyeQ==",
+        &format!("Token {token}"),
+        &format!("Bearer {token} {token}"),
+        &format!("Bearer {token},Bearer {token}"),
+        &format!("Bearer \"{token}\""),
+        "Bearer .",
+        "Bearer ..",
+        "Bearer ...",
+        "Bearer a.b.c",
+        "Bearer null",
+        "Bearer undefined",
+        "Bearer e30.e30.",
+        &format!("Bearer {long}"),
+        &format!("Bearer {long}.{long}.{long}"),
+    ] {
+        is_refused(get(&[("authorization", value)]).await, value);
+    }
+    let good = format!("Bearer {token}");
+    is_refused(get(&[("authorization", &good), ("authorization", &good)]).await, "twice");
+    is_refused(get(&[("authorization", &good), ("authorization", "Basic x")]).await, "two schemes");
+    is_refused(get(&[("cookie", &format!("access_token={token}"))]).await, "a cookie");
+    is_refused(app.anonymous().get(&format!("/users/me?access_token={token}")).await, "in the query");
+    let octets = HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap();
+    let request = Request::get("/api/v1/users/me").header("host", "testserver").header("authorization", octets);
+    is_refused(app.anonymous().request(request.body("".into()).unwrap()).await, "no text");
+}
+
+#[tokio::test]
+async fn the_token_of_somebody_who_is_gone_is_no_good() {
+    let app = TestApp::start().await;
+    let (ann, bob, root) = (app.user("ann").await, app.user("bob").await, app.superuser("root").await);
+    root.delete(&format!("/users/{}", ann.id())).await.is_no_content();
+    root.patch(&format!("/users/{}", bob.id()), json!({ "is_active": false })).await.ok::<UserRead>();
+    for gone in [ann, bob] {
+        is_refused(gone.get("/users/me").await, "his own token");
+        is_refused(try_in(&app, &Forgery::of(&gone).sign()).await, "a new one");
+    }
+}

@@ -1,5 +1,7 @@
 //! What the process says about itself.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use super::config::{LogFormat, TelemetrySettings};
@@ -17,7 +19,7 @@ pub fn init(settings: &TelemetrySettings, filter: Option<&str>) -> Result<(), St
     // A process has one log; in tests somebody else may have set it up.
     let _ = match settings.log_format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
-        LogFormat::Pretty => builder.with_target(false).try_init(),
+        LogFormat::Pretty => builder.with_target(false).with_ansi(std::io::stdout().is_terminal()).try_init(),
     };
     Ok(())
 }

@@ -56,10 +56,11 @@ pub(super) fn render(response: &mut Response, format: Format, request_id: &Heade
         return;
     }
     let error = response.extensions_mut().remove::<Error>().unwrap_or_else(|| Error::from_status(status));
-    log(&error);
+    let request_id = request_id.to_str().unwrap_or_default();
+    log(&error, request_id);
     let (body, media_type) = match format {
         Format::FastApi => (fastapi(&error), "application/json"),
-        Format::ProblemDetails => (problem_details(&error, request_id.to_str().unwrap_or_default()), PROBLEM_JSON),
+        Format::ProblemDetails => (problem_details(&error, request_id), PROBLEM_JSON),
     };
     *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();
@@ -76,10 +77,11 @@ pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
     Error::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
 }
 
-fn log(error: &Error) {
+/// The span has the id as well, but not where `RUST_LOG` leaves only warnings and errors.
+fn log(error: &Error, request_id: &str) {
     match error.cause() {
-        Some(cause) if matches!(error, Error::Internal(_)) => tracing::error!(?cause, "internal error"),
-        Some(cause) => tracing::warn!(?cause, "unavailable"),
+        Some(cause) if matches!(error, Error::Internal(_)) => tracing::error!(request_id, ?cause, "internal error"),
+        Some(cause) => tracing::warn!(request_id, ?cause, "unavailable"),
         None => {}
     }
 }

@@ -48,8 +48,8 @@ where
         let id = request_id::of(&request);
         let format = errors::Format::accepted_by(request.headers());
         // The path is printed with `?`, which escapes line breaks and control characters. No query
-        // string: it may hold secrets. At the highest level, so that every line has it, whatever is logged.
-        let span = tracing::error_span!(
+        // string: it may hold secrets.
+        let span = tracing::info_span!(
             "request",
             id = id.to_str().unwrap_or_default(),
             method = %request.method(),

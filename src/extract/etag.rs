@@ -6,6 +6,10 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{self, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Object, Type};
 
 /// The tag that names a version: `"3"`.
 #[must_use]
@@ -51,6 +55,28 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
         let versions = tags.iter().filter_map(|tag| version(tag.trim_start_matches("W/"))).collect();
         Ok(Self { any: tags.contains(&"*"), versions })
     }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![parameter("If-Match", "The `ETag` that must not have changed, several, or `*`.")]
+    }
+}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![parameter("If-None-Match", "The `ETag` that the client has, several, or `*`.")]
+    }
+}
+
+fn parameter(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(Object::with_type(Type::String)))
+        .build()
 }
 
 fn tags<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {

@@ -57,7 +57,7 @@ async fn create_item(
 /// Read an item.
 #[utoipa::path(
     get, path = "/{item_id}", tag = "items", security(("oauth2" = [])),
-    params(ItemPath, ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has.")),
+    params(ItemPath, IfNoneMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = NOT_MODIFIED, headers(("ETag" = String))),
     ),
@@ -74,7 +74,7 @@ async fn read_item(
 /// Replace an item: what is left out is cleared.
 #[utoipa::path(
     put, path = "/{item_id}", tag = "items", security(("oauth2" = [])), request_body = ItemCreate,
-    params(ItemPath, ("If-Match" = Option<String>, Header, description = "The `ETag` that must not have changed.")),
+    params(ItemPath, IfMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = PRECONDITION_FAILED, body = ErrorRead),
     ),
@@ -92,7 +92,7 @@ async fn replace_item(
 /// Change what is present; `null` clears.
 #[utoipa::path(
     patch, path = "/{item_id}", tag = "items", security(("oauth2" = [])), request_body = ItemUpdate,
-    params(ItemPath, ("If-Match" = Option<String>, Header, description = "The `ETag` that must not have changed.")),
+    params(ItemPath, IfMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = PRECONDITION_FAILED, body = ErrorRead),
     ),
@@ -110,7 +110,7 @@ async fn update_item(
 /// Delete an item.
 #[utoipa::path(
     delete, path = "/{item_id}", tag = "items", security(("oauth2" = [])),
-    params(ItemPath, ("If-Match" = Option<String>, Header, description = "The `ETag` that must not have changed.")),
+    params(ItemPath, IfMatch),
     responses((status = NO_CONTENT), (status = PRECONDITION_FAILED, body = ErrorRead)),
 )]
 async fn delete_item(

@@ -166,7 +166,7 @@ async fn delete_user(
 /// Read one item of a user.
 #[utoipa::path(
     get, path = "/{user_id}/items/{item_id}", tag = "users", security(("oauth2" = [])),
-    params(UserItemPath, ("If-None-Match" = Option<String>, Header, description = "The `ETag` that the client has.")),
+    params(UserItemPath, IfNoneMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = NOT_MODIFIED, headers(("ETag" = String))),
     ),

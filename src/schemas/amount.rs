@@ -102,7 +102,11 @@ impl<const MIN: i64> JsonSchema for Amount<MIN> {
             return json_schema!({ "type": "number" });
         }
         // The keywords for numbers hold for numbers, the pattern for texts.
-        let pattern = r"^(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,2})?$";
+        let pattern = if MIN > 0 {
+            r"^(?:[1-9][0-9]{0,9}(?:\.[0-9]{1,2})?|0\.(?:0[1-9]|[1-9][0-9]?))$"
+        } else {
+            r"^(?:[1-9][0-9]{0,9}|0)(?:\.[0-9]{1,2})?$"
+        };
         let mut schema = json_schema!({
             "type": ["number", "string"], "maximum": MAX, "multipleOf": 0.01, "pattern": pattern,
         });

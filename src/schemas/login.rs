@@ -22,6 +22,8 @@ pub struct LoginForm {
     /// The password.
     pub password: Password,
     /// Always `password`, when it is given.
+    #[serde(default)]
+    #[schemars(with = "String")]
     #[validate(regex(path = *GRANT_TYPE))]
     pub grant_type: Option<String>,
 }

@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 use super::compiled;
 
 /// How the pattern of every decimal written as text begins (see `schemas::amount`).
-pub(super) const DECIMAL_PATTERN_START: &str = "^(?:0|[1-9]";
+pub(super) const DECIMAL_PATTERN_START: &str = "^(?:[1-9][0-9]{0,9}";
 
 /// How much of the text in an input stands for something else.
 #[derive(Debug, Clone, Copy, PartialEq)]

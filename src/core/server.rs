@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io;
+use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -68,6 +69,8 @@ pub async fn serve<S, F>(
                             drop(permit);
                         });
                     }
+                    // A client that hung up while it was being accepted.
+                    Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => {}
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         sleep(ACCEPT_PAUSE).await;
@@ -124,7 +127,8 @@ where
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        // Of no use to a client that is gone again already, which is no reason to hold up the others.
+        let _ = stream.set_nodelay(true);
         Ok((stream, permit))
     }
 

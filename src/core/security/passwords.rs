@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Argon2, Params};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
@@ -13,15 +13,17 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub struct Passwords(Arc<Semaphore>);
 
-/// What an unknown user's password is compared with, so that the answer takes as long as for a known one.
-static NOBODYS_HASH: LazyLock<Option<String>> = LazyLock::new(|| hash_now(&SecretString::from("nobody")).ok());
+/// What an unknown user's password is compared with, so that the answer takes as long as for a known one:
+/// the cost of a hash of ours, and a result that no password has.
+static NOBODYS_HASH: LazyLock<String> = LazyLock::new(|| {
+    let (memory, time, lanes) = (Params::DEFAULT_M_COST, Params::DEFAULT_T_COST, Params::DEFAULT_P_COST);
+    format!("$argon2id$v=19$m={memory},t={time},p={lanes}$bm9ib2R5IGhhcyB0aGlzIQ${}", "A".repeat(43))
+});
 
 impl Passwords {
     /// At most `concurrency` hashes at the same time; each takes 19 MiB of memory and one core.
     #[must_use]
     pub fn new(concurrency: usize) -> Self {
-        // Made now, so that the first login of a stranger does not pay for it.
-        std::thread::spawn(|| LazyLock::force(&NOBODYS_HASH));
         Self(Arc::new(Semaphore::new(concurrency)))
     }
 
@@ -41,8 +43,7 @@ impl Passwords {
     pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool> {
         self.off_thread(move || {
             let known = hash.is_some();
-            let matches = hash.as_ref().or(NOBODYS_HASH.as_ref()).is_some_and(|hash| verify_now(&password, hash));
-            known && matches
+            verify_now(&password, hash.as_deref().unwrap_or(&NOBODYS_HASH)) && known
         })
         .await
     }
@@ -66,4 +67,18 @@ fn hash_now(password: &SecretString) -> Result<String> {
 fn verify_now(password: &SecretString, hash: &str) -> bool {
     PasswordHash::new(hash)
         .is_ok_and(|hash| Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobodys_hash_costs_as_much_as_a_real_one() {
+        let parts = |hash: &str| hash.split('$').map(str::to_owned).collect::<Vec<_>>();
+        let (real, nobodys) = (parts(&hash_now(&SecretString::from("password")).unwrap()), parts(&NOBODYS_HASH));
+        assert_eq!(real[..4], nobodys[..4], "algorithm, version, costs");
+        assert_eq!((real[4].len(), real[5].len()), (nobodys[4].len(), nobodys[5].len()), "salt, result");
+        assert!(PasswordHash::new(&NOBODYS_HASH).is_ok(), "it is read, and so compared with");
+    }
 }

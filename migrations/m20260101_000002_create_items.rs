@@ -38,10 +38,12 @@ impl MigrationTrait for Migration {
             .take();
         manager.create_table(item_tags).await?;
 
-        // Titles sort by code point on both databases; SQLite does so by itself.
+        // Titles sort by code point, and both fold ASCII alone, on both databases; SQLite does so by itself.
         if manager.get_database_backend() == DbBackend::Postgres {
-            let collate = "ALTER TABLE items ALTER COLUMN title TYPE varchar(255) COLLATE \"C\"";
-            manager.get_connection().execute_unprepared(collate).await?;
+            for column in ["title", "description"] {
+                let collate = format!("ALTER TABLE items ALTER COLUMN {column} TYPE varchar(255) COLLATE \"C\"");
+                manager.get_connection().execute_unprepared(&collate).await?;
+            }
         }
 
         // An index for each order that a list is offered in, for one owner and for all.

@@ -90,13 +90,19 @@ fn create_folder(path: &str) -> Result<(), DbErr> {
 }
 
 /// Begins a transaction that writes. SQLite takes its write lock at once: a transaction that first
-/// reads and then writes would fail when another one wrote in between.
+/// reads and then writes would fail when another one wrote in between. The only way to begin one.
 pub async fn begin_write(db: &Db) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
-    db.begin_with_options(options).await
+    let db = db.clone();
+    // On a task of its own, which goes on when the request is given up: sqlx notes that a transaction is
+    // open only after the database has said so, and a connection that is let go in between returns to the
+    // pool inside a transaction that nobody ends.
+    tokio::spawn(async move { db.begin_with_options(options).await })
+        .await
+        .unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
 }
 
 /// Asks the database for a sign of life.

@@ -1,6 +1,7 @@
 //! Refuses request heads that two servers in a row could understand differently and that hyper lets
 //! pass: lines that end with a bare line feed, a second `Content-Length`, or one beside
-//! `Transfer-Encoding`.
+//! `Transfer-Encoding`, which may say `chunked` once and nothing else. Connections are never upgraded; when they
+//! are, what follows the answer 101 must not be read as requests.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -86,8 +87,6 @@ enum Place {
     /// In a chunk and the line end behind it, with so many bytes to come.
     Chunk(u64),
     Trailers,
-    /// Behind what is HTTP/1, or what hyper refuses by itself.
-    Beyond,
 }
 
 /// Follows the requests of a connection from head to head.
@@ -100,7 +99,6 @@ struct Scan {
     last: u8,
     length: Option<u64>,
     chunked: bool,
-    upgrades: bool,
 }
 
 impl Scan {
@@ -117,9 +115,6 @@ impl Scan {
                     self.place = if matches!(self.place, Place::Body(_)) { Place::Start } else { Place::ChunkSize };
                 }
                 continue;
-            }
-            if matches!(self.place, Place::Beyond) {
-                return None;
             }
             let end = rest.iter().position(|byte| *byte == b'\n');
             let part = &rest[..end.unwrap_or(rest.len())];
@@ -143,12 +138,10 @@ impl Scan {
             _ if self.last != b'\r' => return false,
             Place::Start if !is_empty => {
                 (self.length, self.chunked) = (None, false);
-                self.upgrades = line.starts_with(b"CONNECT ");
                 self.place = Place::Head;
             }
             Place::Head if is_empty => {
                 self.place = match self.length {
-                    _ if self.upgrades => Place::Beyond,
                     _ if self.chunked => Place::ChunkSize,
                     None | Some(0) => Place::Start,
                     Some(length) => Place::Body(length),
@@ -156,12 +149,13 @@ impl Scan {
             }
             Place::Head => return self.accepts_header(&line),
             Place::ChunkSize => {
-                let size = line.split(|byte| matches!(byte, b';' | b'\r' | b' ' | b'\t')).next().unwrap_or_default();
-                let size = std::str::from_utf8(size).ok().and_then(|size| u64::from_str_radix(size, 16).ok());
-                self.place = match size {
+                let digits = line.split(|byte| matches!(byte, b';' | b'\r' | b' ' | b'\t')).next().unwrap_or_default();
+                // A size that was cut off is none: hyper would read on.
+                let size = std::str::from_utf8(digits).ok().filter(|digits| digits.len() < KEPT);
+                self.place = match size.and_then(|size| u64::from_str_radix(size, 16).ok()) {
                     Some(0) => Place::Trailers,
                     Some(size) => Place::Chunk(size.saturating_add(2)),
-                    None => Place::Beyond,
+                    None => return false,
                 };
             }
             Place::Trailers if is_empty => self.place = Place::Start,
@@ -174,16 +168,18 @@ impl Scan {
         let mut parts = line.splitn(2, |byte| *byte == b':');
         let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         if name.eq_ignore_ascii_case(b"content-length") {
-            let value = std::str::from_utf8(value).ok().and_then(|value| value.trim().parse().ok());
+            // A number that was cut off is none.
+            let value = std::str::from_utf8(value).ok().filter(|_| line.len() < KEPT);
+            let value = value.and_then(|value| value.trim().parse().ok());
             let is_first = self.length.is_none() && !self.chunked;
             self.length = value;
             return is_first && value.is_some();
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            let is_first = self.length.is_none() && !self.chunked;
             self.chunked = true;
-            return self.length.is_none();
+            return is_first && value.trim_ascii().eq_ignore_ascii_case(b"chunked");
         }
-        self.upgrades |= name.eq_ignore_ascii_case(b"upgrade");
         true
     }
 }

@@ -42,7 +42,9 @@ fn join<A, B>(first: Result<A>, second: Result<B>) -> Result<Both<A, B>> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok(Both(first, second)),
         (Err(Error::Invalid(mut problems)), Err(Error::Invalid(more))) => {
+            // Two types may read the same query and find the same.
             problems.extend(more);
+            problems.dedup();
             Err(Error::Invalid(problems))
         }
         (Err(error), _) | (_, Err(error)) => Err(error),

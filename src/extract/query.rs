@@ -2,13 +2,14 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use percent_encoding::percent_decode;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, map::Entry};
 use validator::Validate;
 
 use super::accept;
-use crate::core::schema::{self, Reading};
+use crate::core::schema::{self, Problem, Reading};
 use crate::error::{Error, Result};
 
 /// The query string as a `T` that keeps its rules. A repeated key is a list.
@@ -34,6 +35,11 @@ pub(super) fn parse_pairs<T>(root: &'static str, encoded: &[u8]) -> Result<T>
 where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
 {
+    if percent_decode(encoded).decode_utf8().is_err() {
+        // Otherwise each wrong byte would be replaced, and two different inputs be the same.
+        let problem = Problem::new(vec![root.into()], "string_unicode", "Input should be valid UTF-8");
+        return Err(Error::Invalid(vec![problem]));
+    }
     let typed = serde_html_form::from_bytes::<T>(encoded).ok();
     accept(root, typed, || {
         let mut value = collect_pairs(form_urlencoded::parse(encoded));

@@ -35,10 +35,17 @@ impl TrustedHosts {
     fn contains(&self, host: &str) -> bool {
         self.0.iter().any(|allowed| match allowed.strip_prefix('*') {
             Some("") => !host.is_empty(),
-            Some(suffix) => host.len() > suffix.len() && host.to_ascii_lowercase().ends_with(suffix),
+            Some(suffix) => host.to_ascii_lowercase().strip_suffix(suffix).is_some_and(is_name),
             None => host.eq_ignore_ascii_case(allowed),
         })
     }
+}
+
+/// Labels of a host's name: `a`, `b.a`.
+fn is_name(text: &str) -> bool {
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    text.split('.').all(is_label)
 }
 
 /// `[::1]:8000` is `[::1]`.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use secrecy::ExposeSecret;
@@ -23,6 +23,7 @@ use crate::schemas::user::{Address, PasswordUpdate, UserCreate, UserPage, UserRe
 pub type User = user::Model;
 
 const NOT_FOUND: Error = Error::NotFound("User not found");
+const INCORRECT: Error = Error::BadRequest("Incorrect password");
 const EMAIL_TAKEN: (&str, &str) = ("users_email_key", "The user with this email already exists in the system");
 const USERNAME_TAKEN: (&str, &str) = ("users_username_key", "The user with this username already exists in the system");
 
@@ -185,16 +186,22 @@ pub async fn update_password(db: &Db, passwords: &Passwords, caller: User, data:
     let PasswordUpdate { current_password, new_password } = data;
     let (current, new) = (current_password.into_secret(), new_password.into_secret());
     let is_same = current.expose_secret() == new.expose_secret();
-    if !passwords.verify(current, Some(caller.hashed_password)).await? {
-        return Err(Error::BadRequest("Incorrect password"));
+    let verified = caller.hashed_password;
+    if !passwords.verify(current, Some(verified.clone())).await? {
+        return Err(INCORRECT);
     }
     if is_same {
         return Err(Error::BadRequest("New password cannot be the same as the current one"));
     }
     let hash = passwords.hash(new).await?;
-    let change = ActiveModel { id: Unchanged(caller.id), hashed_password: Set(hash), ..Default::default() };
-    change.update(db).await?;
-    Ok(())
+    // Only in place of the hash that was verified: the user may be gone by now, or the password another.
+    let changed = Entity::update_many()
+        .col_expr(Column::HashedPassword, Expr::value(hash))
+        .filter(Column::Id.eq(caller.id))
+        .filter(Column::HashedPassword.eq(verified))
+        .exec(db)
+        .await?;
+    if changed.rows_affected == 0 { Err(INCORRECT) } else { Ok(()) }
 }
 
 /// Deletes the user, and with him all that is his.
@@ -218,15 +225,17 @@ pub async fn delete(db: &Db, id: Uuid) -> Result<()> {
 /// # Errors
 /// 409 when `leaving` is the last active superuser.
 async fn keep_a_superuser(transaction: &DatabaseTransaction, leaving: Uuid) -> Result<()> {
-    let superusers = Entity::find()
-        .filter(Column::IsSuperuser.eq(true))
-        .filter(Column::IsActive.eq(true))
+    let superuser = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
+    // The leaving user's row as well, in one order: two that lock each other's rows would wait for ever.
+    let locked = Entity::find()
+        .filter(Condition::any().add(superuser).add(Column::Id.eq(leaving)))
         .order_by_asc(Column::Id)
         .lock_exclusive()
         .all(transaction)
         .await?;
-    match superusers.as_slice() {
-        [last] if last.id == leaving => Err(Error::Conflict("The last superuser cannot be removed")),
+    let mut superusers = locked.iter().filter(|user| user.is_superuser && user.is_active);
+    match (superusers.next(), superusers.next()) {
+        (Some(last), None) if last.id == leaving => Err(Error::Conflict("The last superuser cannot be removed")),
         _ => Ok(()),
     }
 }

@@ -34,6 +34,7 @@ const RULES: &[(&str, &[&str])] = &[
             "crate::app",
             "axum",
             "http::",
+            "TransactionTrait",
             "utoipa",
         ],
     ),

@@ -220,3 +220,20 @@ async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
     app.anonymous().form("/token", &login).await.expect(StatusCode::OK);
     app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
 }
+
+/// Otherwise the connection goes back to the pool inside it, and takes the next one's writes along.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_given_up_while_it_begins_is_over() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for micros in 0..400 {
+        drop(timeout(std::time::Duration::from_micros(micros), begin_write(&app.state.db)).await);
+    }
+    for _ in 0..20 {
+        ann.post("/items", json!({ "title": "kept" })).await.created::<ItemRead>();
+        ann.patch(&format!("/items/{}", uuid::Uuid::nil()), json!({ "title": "x" })).await.is_not_found();
+    }
+    let other = app.connect_again().await;
+    let seen: ItemPage = Client { app: other, ..ann }.get("/items").await.ok();
+    assert_eq!(seen.count, 20);
+}

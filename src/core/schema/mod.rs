@@ -30,6 +30,9 @@ struct Compiled {
     validator: Validator,
 }
 
+/// So many problems of one input are told at most: an answer must not outgrow what was asked.
+const MAX_PROBLEMS: usize = 100;
+
 /// The JSON Schema (draft 2020-12, the dialect of OpenAPI 3.1) of `T` as it is received.
 #[must_use]
 pub fn schema_of<T: JsonSchema>() -> Value {
@@ -47,7 +50,12 @@ pub fn schema_of<T: JsonSchema>() -> Value {
 /// Panics when the schema of `T` is itself invalid, which the tests would have shown.
 #[must_use]
 pub fn problems<T: JsonSchema + 'static>(root: Option<&'static str>, value: &Value) -> Vec<Problem> {
-    compiled::<T>().validator.iter_errors(value).flat_map(|error| problem::translate(root, &error)).collect()
+    compiled::<T>()
+        .validator
+        .iter_errors(value)
+        .flat_map(|error| problem::translate(root, &error))
+        .take(MAX_PROBLEMS)
+        .collect()
 }
 
 /// Whether the text is an email address, of ASCII (RFC 5321): both databases then agree on what differs

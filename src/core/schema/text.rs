@@ -46,7 +46,15 @@ fn walk(root: &Value, schema: &Value, value: &mut Value, reading: Reading) {
                 walk(root, &schema["properties"][name.as_str()], member, reading);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| walk(root, &schema["items"], item, reading)),
+        Value::Array(items) => {
+            // One too many shows that there are too many; what is wrong with each of a million helps nobody.
+            if let Some(most) = schema["maxItems"].as_u64().and_then(|most| usize::try_from(most).ok()) {
+                items.truncate(most.saturating_add(1));
+            }
+            for item in items {
+                walk(root, &schema["items"], item, reading);
+            }
+        }
         _ => {}
     }
 }

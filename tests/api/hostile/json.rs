@@ -172,3 +172,13 @@ async fn numbers_have_bounds() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_list_that_is_far_too_long_is_answered_shortly() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let body = json!({ "title": "x", "tags": vec![1; 100_000] });
+    let answer = ann.post("/items", body).await;
+    assert!(answer.body.len() < 4096, "{} bytes", answer.body.len());
+    assert!(answer.problems().contains(&"body.tags: too_long".to_owned()));
+}

@@ -209,3 +209,30 @@ async fn a_body_may_look_like_a_malformed_head() {
         assert_eq!(client.answer().await.body, body.as_bytes());
     }
 }
+
+#[tokio::test]
+async fn nothing_before_it_makes_an_ambiguous_head_acceptable() {
+    let server = echo().await;
+    let inner = "GET /x HTTP/1.1\r\nUpgrade: x\r\n\r\n";
+    let before = [
+        "GET / HTTP/1.1\r\nHost: testserver\r\nUpgrade: x\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nHost: testserver\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n".to_owned(),
+        format!(
+            "POST / HTTP/1.1\r\nHost: testserver\r\nContent-Length: {}{}\r\n\r\n{inner}",
+            "0".repeat(60),
+            inner.len()
+        ),
+        format!(
+            "POST / HTTP/1.1\r\nHost: testserver\r\nTransfer-Encoding: chunked\r\n\r\n{}{:x}\r\n{inner}\r\n0\r\n\r\n",
+            "0".repeat(64),
+            inner.len()
+        ),
+    ];
+    for before in before {
+        let mut client = server.connect().await;
+        client.send(format!("{before}GET / HTTP/1.1\nHost: testserver\n\n")).await;
+        let answers = String::from_utf8(client.closed().await).unwrap();
+        assert!(answers.matches("HTTP/1.1 200").count() <= 1, "{before}: {answers}");
+        assert_eq!(answers.matches("HTTP/1.1 400").count(), 1, "{before}: {answers}");
+    }
+}

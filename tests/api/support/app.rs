@@ -57,6 +57,12 @@ impl TestApp {
         Self { app: app::build(state.clone()), state, database, offset }
     }
 
+    /// The same application with connections of its own to the same database.
+    pub async fn connect_again(&self) -> App {
+        let db = self.database.connect().await;
+        app::build(AppState { db, ..self.state.clone() })
+    }
+
     /// Moves the application's clock, and says what it shows then.
     pub fn travel(&self, by: TimeDelta) -> DateTime<Utc> {
         *self.offset.lock().unwrap() += by;

@@ -105,7 +105,6 @@ impl Error {
             StatusCode::NOT_FOUND => Self::NotFound("Not Found"),
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => Self::PayloadTooLarge,
-            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable("the request's deadline has passed".into()),
             status if status.is_client_error() => Self::BadRequest("Bad Request"),
             status => Self::Internal(format!("a layer answered {status}").into()),
         }

@@ -86,5 +86,7 @@ fn tags<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
 }
 
 fn version(tag: &str) -> Option<i64> {
-    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    let version = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
+    // Opaque to the client: `"01"` is another tag.
+    (etag(version).as_bytes() == tag.as_bytes()).then_some(version)
 }

@@ -1,5 +1,7 @@
 //! JSON bodies.
 
+use std::cell::Cell;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -43,16 +45,26 @@ where
     // Checked as a whole, which serde_json does only for the members it keeps.
     let text = std::str::from_utf8(body)
         .map_err(|error| Error::Invalid(vec![malformed(error.valid_up_to(), "invalid UTF-8")]))?;
+    let ignored = Cell::new(false);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let typed = T::deserialize(Strict(&mut deserializer)).ok().filter(|_| deserializer.end().is_ok());
+    let typed = T::deserialize(Strict::new(&mut deserializer, &ignored)).ok().filter(|_| deserializer.end().is_ok());
+    if ignored.get() {
+        // What the type does not know it has not looked into: names given twice, half characters.
+        plain(text)?;
+    }
     accept("body", typed, || {
-        let Unique(mut value) = serde_json::from_str(text).map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason.split(" at line ").next().unwrap_or_default();
-            Error::Invalid(vec![malformed(offset(text, error.line(), error.column()), reason)])
-        })?;
+        let mut value = plain(text)?;
         schema::read_text::<T>(&mut value, Reading::Body);
         Ok(value)
+    })
+}
+
+/// The text as untyped JSON.
+fn plain(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map(|Unique(value)| value).map_err(|error| {
+        let reason = error.to_string();
+        let reason = reason.split(" at line ").next().unwrap_or_default();
+        Error::Invalid(vec![malformed(offset(text, error.line(), error.column()), reason)])
     })
 }
 

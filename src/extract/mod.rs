@@ -11,6 +11,8 @@ mod path;
 mod query;
 mod strict;
 
+use std::cell::Cell;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -54,7 +56,7 @@ where
 /// because it quotes the value.
 fn unreadable<T: DeserializeOwned>(root: &'static str, plain: Value) -> Problem {
     let mut loc = vec![Loc::from(root)];
-    if let Err(error) = serde_path_to_error::deserialize::<_, T>(Strict(plain)) {
+    if let Err(error) = serde_path_to_error::deserialize::<_, T>(Strict::new(plain, &Cell::new(false))) {
         loc.extend(error.path().iter().filter_map(|step| match step {
             Segment::Seq { index } => Some(Loc::Index(*index)),
             Segment::Map { key } => Some(Loc::from(key.as_str())),

@@ -7,19 +7,22 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, Ready, ready};
 use tower::Service;
 
+use super::trusted_host::TrustedHosts;
 use crate::error::{Error, Result};
 
-/// Lets a request through that `check` has nothing against.
+/// Longer than browsers and proxies agree on.
+const MAX_URI_BYTES: usize = 8 * 1024;
+
+/// Lets a request through when its URI is of a sensible length and its host one of ours.
 #[derive(Clone)]
-pub(super) struct Refuse<S, F> {
+pub(super) struct Refuse<S> {
     pub(super) inner: S,
-    pub(super) check: F,
+    pub(super) trusted: TrustedHosts,
 }
 
-impl<S, F, B> Service<Request> for Refuse<S, F>
+impl<S, B> Service<Request> for Refuse<S>
 where
     S: Service<Request, Response = Response<B>>,
-    F: Fn(&Request) -> Result<()>,
     B: Default,
 {
     type Response = Response<B>;
@@ -31,7 +34,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        match (self.check)(&request) {
+        match check_length(&request).and_then(|()| self.trusted.check(&request)) {
             Ok(()) => Either::Left(self.inner.call(request)),
             // The body is written further up, as for every error.
             Err(error) => Either::Right(ready(Ok(error.into_response().map(|_| B::default())))),
@@ -39,12 +42,9 @@ where
     }
 }
 
-/// Longer than browsers and proxies agree on.
-const MAX_URI_BYTES: usize = 8 * 1024;
-
 /// # Errors
 /// 414 for a path and query that are too long.
-pub(super) fn long_uris(request: &Request) -> Result<()> {
+fn check_length(request: &Request) -> Result<()> {
     let length = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if length > MAX_URI_BYTES { Err(Error::UriTooLong) } else { Ok(()) }
 }

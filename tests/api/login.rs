@@ -111,6 +111,11 @@ async fn a_login_is_a_form() {
             [("username", "ann"), ("password", PASSWORD), ("scope", ""), ("client_id", "x"), ("client_secret", "")];
         nobody.form(route, &fields).await.ok::<Token>();
     }
+    for body in ["username=ann&password=%ff", "username=%c3%28&password=x", "username=ann&password=x&%ff=1"] {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let answer = nobody.send("POST".parse().unwrap(), "/token", &form, body.into()).await;
+        assert_eq!(answer.problems(), ["body: string_unicode"], "{body}");
+    }
     // Credentials are not taken from where they would end up in a log.
     let query = format!("/token?{}", "username=ann&password=correct+horse+battery");
     assert_eq!(nobody.form(&query, &[]).await.problems().len(), 2);

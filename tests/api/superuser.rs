@@ -142,6 +142,34 @@ async fn of_two_superusers_who_remove_each_other_one_remains() {
     }
 }
 
+/// Demoting somebody locks his row and those of the superusers: never in two orders.
+#[tokio::test(flavor = "multi_thread")]
+async fn demotions_do_not_wait_for_each_other_for_ever() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    let mut users = Vec::new();
+    for number in 0..6 {
+        users.push(if number % 2 == 0 {
+            app.superuser(&format!("user-{number}")).await
+        } else {
+            app.user(&format!("user-{number}")).await
+        });
+    }
+    for round in 0..6 {
+        let changes: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let (root, path) = (root.clone(), path(user));
+                let body = json!({ "is_superuser": round % 2 == 1, "is_active": true });
+                tokio::spawn(async move { root.patch(&path, body).await.ok::<UserRead>() })
+            })
+            .collect();
+        for change in changes {
+            change.await.unwrap();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_deleted_while_creating_items_leaves_none() {
     let app = TestApp::start().await;

@@ -75,6 +75,8 @@ async fn half_a_character_is_none() {
     for text in [r"\ud800", r"\udc00", r"\ud83e", r"\ud83e\ud83e", r"\udee9\ud83e", r"a\ud800z", r"\uD83Ex"] {
         is_malformed(post(&ann, format!(r#"{{"title":"{text}"}}"#)).await, text);
         is_malformed(post(&ann, format!(r#"{{"title":"x","description":"{text}"}}"#)).await, text);
+        is_malformed(post(&ann, format!(r#"{{"title":"x","unknown":[{{"a":"{text}"}}]}}"#)).await, text);
+        is_malformed(post(&ann, format!(r#"{{"title":"x","{text}":1}}"#)).await, text);
     }
     let item: Value = post(&ann, r#"{"title":"\ud83e\uded6"}"#).await.created();
     assert_eq!(item["title"], "🫖");
@@ -90,6 +92,8 @@ async fn a_member_is_named_once() {
         r#"{"title":"a","t\u0069tle":"b"}"#,
         r#"{"title":"a","price":1,"price":null}"#,
         r#"{"title":"","title":"b"}"#,
+        r#"{"title":"a","unknown":1,"unknown":1}"#,
+        r#"{"title":"a","unknown":[{"b":1,"b":2}]}"#,
     ] {
         is_malformed(post(&ann, body).await, body);
     }
@@ -147,10 +151,8 @@ async fn a_hundred_thousand_levels_are_no_harm() {
             let answer = timeout(PATIENCE, post(&ann, body)).await.expect("an answer");
             answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
         }
-        // What nobody knows may be passed over, however it looks.
         let answer = timeout(PATIENCE, post(&ann, format!(r#"{{"title":"x","unknown":{nested}}}"#))).await;
-        let status = answer.expect("an answer").status;
-        assert!(matches!(status, StatusCode::CREATED | StatusCode::UNPROCESSABLE_ENTITY), "{status}");
+        answer.expect("an answer").expect(StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
 

@@ -67,7 +67,20 @@ async fn a_wildcard_covers_every_name_below_it() {
     for host in ["a.example.com", "a.b.EXAMPLE.com:8000"] {
         assert_eq!(status(&client, "/", &[host]).await, StatusCode::OK, "{host}");
     }
-    for host in ["example.com", ".example.com", "aexample.com", "a.example.com.evil.com"] {
+    for host in [
+        "example.com",
+        ".example.com",
+        "aexample.com",
+        "a.example.com.evil.com",
+        "a..example.com",
+        "evil.com/.example.com",
+        "evil.com#.example.com",
+        "evil.com:80.example.com",
+        "user@.example.com",
+        "a b.example.com",
+        "[::1].example.com",
+        "\u{e9}.example.com",
+    ] {
         assert_eq!(status(&client, "/", &[host]).await, StatusCode::BAD_REQUEST, "{host}");
     }
     assert_eq!(status(&served_for(&["*"]).await.anonymous(), "/", &["anything.example"]).await, StatusCode::OK);

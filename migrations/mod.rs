@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20260101_000001_create_users;
 mod m20260101_000002_create_items;
+mod m20261123_000003_create_sessions;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -12,6 +13,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20260101_000001_create_users::Migration), Box::new(m20260101_000002_create_items::Migration)]
+        vec![
+            Box::new(m20260101_000001_create_users::Migration),
+            Box::new(m20260101_000002_create_items::Migration),
+            Box::new(m20261123_000003_create_sessions::Migration),
+        ]
     }
 }

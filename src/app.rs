@@ -13,8 +13,8 @@ use crate::{documents, middleware, routes};
 pub fn build(state: AppState) -> App {
     let (router, document) = parts();
     let router = router.merge(documents::router(&document, &state.settings).with_state(()));
-    let settings = std::sync::Arc::clone(&state.settings);
-    middleware::apply(router.with_state(state), &settings)
+    let (settings, limiter) = (std::sync::Arc::clone(&state.settings), state.limiter.clone());
+    middleware::apply(router.with_state(state), &settings, &limiter)
 }
 
 /// The OpenAPI document of everything that [`build`] serves.

@@ -1,62 +1,122 @@
-//! Who is calling. A requirement is a type in a handler's signature: [`CurrentUser`] is anyone who is
-//! logged in, [`Superuser`] one who may do everything. Without either a route is open to all.
+//! Who is calling, and with what. A requirement is a type in a handler's signature: [`CurrentUser`] is anyone with a
+//! token or key for a scope, [`Superuser`] one who may do everything, [`CurrentSession`] one who has logged in
+//! himself. Without any of them a route is open to all.
+
+use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
+use uuid::Uuid;
 
-use crate::core::database::Db;
-use crate::core::security::Tokens;
+use crate::core::config::Settings;
+use crate::core::security::API_KEY_PREFIX;
 use crate::error::{Error, Result};
-use crate::services::user::{self, User};
+use crate::extract::FromClient;
+use crate::schemas::scope::{ANY, USERS};
+use crate::services::accounts::Accounts;
+use crate::services::caller::Caller;
+use crate::services::user::User;
+use crate::services::{api_key, session};
 
-/// The user whose access token came with the request.
+/// The user whose access token or API key came with the request, good for the scope:
+/// `CurrentUser<ITEMS_READ>`.
 ///
 /// # Errors
-/// 401 without a good token of an active user. One query.
-pub struct CurrentUser(pub User);
+/// 401 without a good token or key of an active user, 403 when it is for something else. At most one query.
+pub struct CurrentUser<const SCOPE: u8>(pub Arc<User>);
 
-impl<S> FromRequestParts<S> for CurrentUser
+/// A superuser, with a token or key for looking after users.
+///
+/// # Errors
+/// 401 as for [`CurrentUser`], 403 for everybody else.
+pub struct Superuser(pub Arc<User>);
+
+/// The user who has logged in himself, with a token for the scope; a key is not enough.
+///
+/// # Errors
+/// As for [`CurrentUser`], and 403 for keys.
+pub struct CurrentSession<const SCOPE: u8> {
+    /// The user.
+    pub user: Arc<User>,
+    /// The session's id.
+    pub session: Uuid,
+}
+
+impl<S, const SCOPE: u8> FromRequestParts<S> for CurrentUser<SCOPE>
 where
     S: Send + Sync,
-    Db: FromRef<S>,
-    Tokens: FromRef<S>,
+    Accounts: FromRef<S>,
+    Arc<Settings>: FromRef<S>,
 {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let claims = Tokens::from_ref(state).verify(bearer(parts)?)?;
-        let user = user::find_active(&Db::from_ref(state), claims.sub).await?;
-        user.map(Self).ok_or(Error::Unauthorized)
+        Ok(Self(authenticate::<S, SCOPE>(parts, state).await?.user))
     }
 }
-
-/// A [`CurrentUser`] who is a superuser.
-///
-/// # Errors
-/// 401 as for [`CurrentUser`], 403 for everybody else.
-pub struct Superuser(pub User);
 
 impl<S> FromRequestParts<S> for Superuser
 where
     S: Send + Sync,
-    Db: FromRef<S>,
-    Tokens: FromRef<S>,
+    Accounts: FromRef<S>,
+    Arc<Settings>: FromRef<S>,
 {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let CurrentUser(user) = CurrentUser::from_request_parts(parts, state).await?;
+        let user = authenticate::<S, USERS>(parts, state).await?.user;
         if user.is_superuser { Ok(Self(user)) } else { Err(Error::Forbidden) }
     }
 }
 
-/// The token of `Authorization: Bearer …` (RFC 6750); the scheme's case does not matter.
-fn bearer(parts: &Parts) -> Result<&str> {
-    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Err(Error::Unauthorized) };
-    match value.to_str().ok().and_then(|value| value.split_once(' ')) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+impl<S, const SCOPE: u8> FromRequestParts<S> for CurrentSession<SCOPE>
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let Caller { user, session, .. } = authenticate::<S, SCOPE>(parts, state).await?;
+        let session = session.ok_or(Error::InsufficientScope)?;
+        Ok(Self { user, session })
+    }
+}
+
+async fn authenticate<S, const SCOPE: u8>(parts: &mut Parts, state: &S) -> Result<Caller>
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+    Arc<Settings>: FromRef<S>,
+{
+    let accounts = Accounts::from_ref(state);
+    let Ok(FromClient(client)) = FromClient::from_request_parts(parts, state).await;
+    let shown = credential(parts)?;
+    let caller = if shown.starts_with(API_KEY_PREFIX) {
+        api_key::authenticate(&accounts, &client, shown).await?
+    } else {
+        let claims = accounts.tokens.verify(shown, accounts.now())?;
+        session::authenticate(&accounts, &claims).await?
+    };
+    if SCOPE == ANY || caller.scopes.allow(SCOPE) { Ok(caller) } else { Err(Error::InsufficientScope) }
+}
+
+/// The token or key of `Authorization: Bearer …` (RFC 6750), whatever the scheme's case, or the key of `X-API-Key`:
+/// one of them, once.
+fn credential(parts: &Parts) -> Result<&str> {
+    let bearers = parts.headers.get_all(header::AUTHORIZATION).iter().map(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let keys = parts.headers.get_all("x-api-key").iter().map(|value| {
+        // No way round for tokens.
+        value.to_str().ok().filter(|key| key.starts_with(API_KEY_PREFIX))
+    });
+    let mut shown = bearers.chain(keys);
+    match (shown.next(), shown.next()) {
+        (Some(Some(shown)), None) => Ok(shown),
         _ => Err(Error::Unauthorized),
     }
 }

@@ -13,13 +13,16 @@ use axum::routing::get;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Flow, OAuth2, Password, Scopes, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder, Server};
 
 use crate::core::config::Settings;
 use crate::routes::API;
 use crate::schemas::message::{ErrorRead, InvalidRead};
+use crate::schemas::scope::SCOPES;
 
 /// Swagger UI.
 pub const DOCS: &str = "/docs";
@@ -36,8 +39,12 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
 #[must_use]
 pub fn outline() -> OpenApi {
     let tags = [
-        ("login", "Getting an access token"),
+        ("login", "Logging in, staying so, and logging out"),
+        ("recovery", "What mailed links are for"),
         ("users", "People who can log in"),
+        ("sessions", "Where the caller is logged in"),
+        ("api-keys", "Keys with which machines act for the caller"),
+        ("audit-events", "What happened to accounts"),
         ("items", "Things that users own"),
         ("health", "How the process is"),
         ("root", "The greeting"),
@@ -47,9 +54,12 @@ pub fn outline() -> OpenApi {
         tag.description = Some(description.to_owned());
         tag
     });
-    let login = Flow::Password(Password::new(format!("{API}/login/access-token"), Scopes::new()));
+    let scopes = Scopes::from_iter(SCOPES.map(|(name, _, description)| (name, description)));
+    let login = Password::new(format!("{API}/login/access-token"), scopes);
+    let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer kl_…`.");
     let mut components = Components::new();
-    components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([login])));
+    components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])));
+    components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
     for (name, schema) in schemas::<ErrorRead>().into_iter().chain(schemas::<InvalidRead>()) {
         components.schemas.insert(name, schema);
     }
@@ -90,8 +100,14 @@ fn complete_operation(operation: &mut Operation, has_path_parameter: bool) {
     let takes_body = operation.request_body.is_some();
     let takes_input = takes_body || operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
     let mut errors = vec![(StatusCode::SERVICE_UNAVAILABLE, ErrorRead::name())];
-    if operation.security.is_some() {
+    if let Some(security) = &mut operation.security {
         errors.push((StatusCode::UNAUTHORIZED, ErrorRead::name()));
+        errors.push((StatusCode::FORBIDDEN, ErrorRead::name()));
+        // Keys have scopes, but never the one of the account itself; what needs none at all is about a login.
+        let scopes = serde_json::to_string(security).unwrap_or_default();
+        if !scopes.contains("[]") && !scopes.contains("\"me\"") {
+            security.push(SecurityRequirement::new("api_key", [""; 0]));
+        }
     }
     if has_path_parameter {
         errors.push((StatusCode::NOT_FOUND, ErrorRead::name()));

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::{DbErr, SqlErr};
 
 use crate::core::database;
+use crate::core::rate_limit::Verdict;
 use crate::core::schema::Problem;
 
 /// The result of everything a request runs through.
@@ -22,12 +23,18 @@ pub enum Error {
     /// 400 in the form of RFC 6749: the login does not hold.
     #[error("Incorrect email or password")]
     InvalidGrant,
+    /// 400 in the form of RFC 6749: the password is right, but nobody has shown that the address is.
+    #[error("The email address is not verified")]
+    EmailNotVerified,
     /// 401: no token, or one that is no good.
     #[error("Could not validate credentials")]
     Unauthorized,
     /// 403: known, but not allowed.
     #[error("The user doesn't have enough privileges")]
     Forbidden,
+    /// 403: a token or key that is not for this (RFC 6750).
+    #[error("Not enough permissions")]
+    InsufficientScope,
     /// 404: missing, or somebody else's.
     #[error("{0}")]
     NotFound(&'static str),
@@ -55,6 +62,9 @@ pub enum Error {
     /// 422: the input breaks these rules.
     #[error("The request is not valid")]
     Invalid(Vec<Problem>),
+    /// 429: too often; when it may be tried again.
+    #[error("Too many requests")]
+    TooManyRequests(Verdict),
     /// 503: a dependency is down, or the server's own deadline has passed. The text is for the log.
     #[error("Service temporarily unavailable")]
     Unavailable(Arc<str>),
@@ -72,9 +82,10 @@ impl Error {
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::InvalidGrant => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::InvalidGrant | Self::EmailNotVerified => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
@@ -84,6 +95,7 @@ impl Error {
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri_too_long"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+            Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
@@ -124,6 +136,13 @@ impl IntoResponse for Error {
         match self {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::InsufficientScope => {
+                let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            Self::TooManyRequests(verdict) => {
+                verdict.add_to(headers);
             }
             Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);

@@ -12,6 +12,7 @@
 //! | [`entities`] | what is stored |
 //! | [`middleware`] | what every request passes, in order, in one function |
 //! | [`error`] | everything that can go wrong, in one table |
+//! | [`mail`] | what is mailed |
 //! | [`core`] | configuration, database, security, server: what every layer may use |
 //! | [`migrations`] | the history of the database schema |
 
@@ -23,6 +24,7 @@ pub mod documents;
 pub mod entities;
 pub mod error;
 pub mod extract;
+pub mod mail;
 pub mod middleware;
 #[path = "../migrations/mod.rs"]
 pub mod migrations;

@@ -7,8 +7,9 @@ use axum::extract::FromRef;
 use crate::core::clock::Clock;
 use crate::core::config::Settings;
 use crate::core::database::Db;
+use crate::core::rate_limit::Limiter;
 use crate::core::readiness::Readiness;
-use crate::core::security::{Passwords, Tokens};
+use crate::services::accounts::Accounts;
 
 /// Everything that handlers share; each takes only the part it needs: `State<Db>`. Cheap to clone.
 /// A test builds its own, which is how dependencies are replaced.
@@ -20,25 +21,27 @@ pub struct AppState {
     pub db: Db,
     /// The time.
     pub clock: Clock,
-    /// Hashes and verifies passwords.
-    pub passwords: Passwords,
-    /// Issues and checks access tokens.
-    pub tokens: Tokens,
+    /// What logging in, sessions, passwords and users need.
+    pub accounts: Accounts,
+    /// Counts tries.
+    pub limiter: Limiter,
     /// Whether the process wants new requests.
     pub readiness: Readiness,
 }
 
 impl AppState {
     /// The state of a process: what the settings say, on the given database and clock.
-    #[must_use]
-    pub fn new(settings: Settings, db: Db, clock: Clock) -> Self {
-        Self {
-            passwords: Passwords::new(settings.auth.hash_concurrency),
-            tokens: Tokens::new(&settings.auth),
+    ///
+    /// # Errors
+    /// For a setting that is no key, cost or address; names it.
+    pub fn new(settings: Settings, db: Db, clock: Clock) -> Result<Self, String> {
+        Ok(Self {
+            accounts: Accounts::new(&settings, db.clone(), clock.clone())?,
+            limiter: Limiter::new(&settings, clock.clone())?,
             settings: Arc::new(settings),
             db,
             clock,
             readiness: Readiness::default(),
-        }
+        })
     }
 }

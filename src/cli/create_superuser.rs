@@ -18,7 +18,7 @@ pub(super) async fn run(settings: Settings, email: String) -> Outcome {
     if auto_migrate {
         migrate::up(&state.db).await?;
     }
-    if user::ensure_superuser(&state.db, &state.passwords, state.clock.now(), parsed, password).await? {
+    if user::ensure_superuser(&state.accounts, parsed, password).await? {
         println!("{email} is a superuser now");
         Ok(())
     } else {

@@ -90,5 +90,5 @@ async fn state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
     let db = database::connect(&settings.database)
         .await
         .map_err(|error| format!("the database does not answer: {error}"))?;
-    Ok(AppState::new(settings, db, Clock::system()))
+    Ok(AppState::new(settings, db, Clock::system())?)
 }

@@ -77,7 +77,7 @@ async fn ensure_first_superuser(state: &AppState) -> Outcome {
     let parsed = Email::try_from(email.clone()).map_err(|error| format!("first_superuser.email: {error}"))?;
     let password = NewPassword::try_from(password.expose_secret().to_owned())
         .map_err(|error| format!("first_superuser.password: {error}"))?;
-    if user::ensure_superuser(&state.db, &state.passwords, state.clock.now(), parsed, password).await? {
+    if user::ensure_superuser(&state.accounts, parsed, password).await? {
         tracing::info!(email, "first superuser created");
     }
     Ok(())

@@ -1,9 +1,11 @@
 //! What every layer may use, and which itself uses no layer.
 
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod database;
 pub mod migrate;
+pub mod rate_limit;
 pub mod readiness;
 pub mod schema;
 pub mod security;

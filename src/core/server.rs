@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tower::Service;
 
+use super::client::Peer;
 use super::config::ServerSettings;
 use super::readiness::Readiness;
 use super::strict_heads::StrictHeads;
@@ -62,8 +63,8 @@ pub async fn serve<S, F>(
                 // A second signal in the meantime ends everything now.
                 at_once = &mut stop => break at_once,
                 accepted = connections.accept(&listener) => match accepted {
-                    Ok((stream, permit)) => {
-                        let connection = connections.serve(stream, &graceful);
+                    Ok((stream, peer, permit)) => {
+                        let connection = connections.serve(stream, peer, &graceful);
                         tokio::spawn(async move {
                             connection.await;
                             drop(permit);
@@ -124,18 +125,24 @@ where
     }
 
     /// The next connection, once there is room for it; until then clients wait in the system's queue.
-    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, _) = listener.accept().await?;
+        let (stream, peer) = listener.accept().await?;
         // Of no use to a client that is gone again already, which is no reason to hold up the others.
         let _ = stream.set_nodelay(true);
-        Ok((stream, permit))
+        Ok((stream, Peer(peer), permit))
     }
 
-    fn serve(&self, stream: TcpStream, graceful: &GracefulShutdown) -> impl Future<Output = ()> + Send + use<S> {
+    fn serve(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+        graceful: &GracefulShutdown,
+    ) -> impl Future<Output = ()> + Send + use<S> {
         // HTTP/1 has one request at a time on a connection, so that one clone serves them all.
         let service = Mutex::new(self.service.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
             service.lock().unwrap_or_else(PoisonError::into_inner).call(request.map(Body::new))
         });
         let mut stream = TimeoutStream::new(StrictHeads::new(stream));

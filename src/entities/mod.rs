@@ -1,6 +1,10 @@
 //! What is stored: one file a table. Knows only SeaORM.
 
+pub mod api_key;
+pub mod audit_event;
 pub mod item;
 pub mod item_tag;
+pub mod session;
 pub mod tag;
 pub mod user;
+pub mod user_token;

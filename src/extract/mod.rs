@@ -4,6 +4,7 @@
 //! again as plain JSON and held against the schema of the same type, which finds all problems.
 
 mod both;
+mod client;
 mod etag;
 mod form;
 mod json;
@@ -20,6 +21,7 @@ use serde_path_to_error::Segment;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 pub use both::Both;
+pub use client::FromClient;
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use form::ValidForm;
 pub use json::ValidJson;

@@ -6,8 +6,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
-use futures_util::FutureExt;
-use futures_util::future::{Either, Map};
+use futures_util::future::Either;
 use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -33,12 +32,12 @@ pub(super) fn layer(settings: &CorsSettings) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(Vec::<HeaderName>::from(allowed))
         .expose_headers(Vec::<HeaderName>::from(exposed))
-        .vary([header::ORIGIN])
+        // On every answer already: see `Frame`.
+        .vary([])
         .max_age(Duration::from_mins(10))
 }
 
-/// `tower_http`'s CORS for requests that name an origin. The others are not from a page: all they need
-/// is the word to caches that the answer depends on it.
+/// `tower_http`'s CORS for requests that name an origin; the others are not from a page.
 #[derive(Clone)]
 pub(super) struct Cors<S> {
     cross_origin: tower_http::cors::Cors<S>,
@@ -51,8 +50,6 @@ impl<S: Clone> Cors<S> {
     }
 }
 
-type Outcome<S, B> = Result<Response<B>, <S as Service<Request>>::Error>;
-
 impl<S, B> Service<Request> for Cors<S>
 where
     S: Service<Request, Response = Response<B>>,
@@ -60,10 +57,7 @@ where
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = Either<
-        <tower_http::cors::Cors<S> as Service<Request>>::Future,
-        Map<S::Future, fn(Outcome<S, B>) -> Outcome<S, B>>,
-    >;
+    type Future = Either<<tower_http::cors::Cors<S> as Service<Request>>::Future, S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -71,13 +65,9 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         if request.headers().contains_key(header::ORIGIN) {
-            return Either::Left(self.cross_origin.call(request));
+            Either::Left(self.cross_origin.call(request))
+        } else {
+            Either::Right(self.inner.call(request))
         }
-        Either::Right(self.inner.call(request).map(|outcome| {
-            outcome.map(|mut response| {
-                response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
-                response
-            })
-        }))
     }
 }

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use futures_util::FutureExt;
 use hyper::body::Body as HttpBody;
 use tokio::time::Instant;
 use tower::Service;
@@ -56,24 +57,29 @@ where
             path = ?request.uri().path(),
         );
         let answer = span.in_scope(|| self.inner.call(request));
-        let framed = async move {
-            let Ok(response) = answer.await;
-            let mut response = response.map(Body::new);
+        // Not an async block, which would move the whole future below it once more.
+        let framed = answer.map(move |outcome| {
+            let mut response = outcome?.map(Body::new);
             errors::render(&mut response, format, &id);
             tracing::info!(status = response.status().as_u16(), duration_ms = start.elapsed().as_millis(), "answered");
-            let headers = response.headers_mut();
-            headers.reserve(6);
-            headers.insert(request_id::HEADER, id);
-            headers.insert(process_time::HEADER, process_time::since(start));
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-            // The pages of the documents bring their own.
-            headers
-                .entry(header::CONTENT_SECURITY_POLICY)
-                .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+            add_headers(response.headers_mut(), id, start);
             Ok(response)
-        };
+        });
         Box::pin(framed.instrument(span))
     }
+}
+
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue, start: Instant) {
+    headers.reserve(7);
+    headers.insert(request_id::HEADER, id);
+    headers.insert(process_time::HEADER, process_time::since(start));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // What CORS adds depends on it, and so does whether it adds anything.
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    // The pages of the documents bring their own.
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
 }

@@ -6,11 +6,13 @@ mod deadline;
 mod errors;
 mod frame;
 mod process_time;
+mod rate_limit;
 mod refuse;
 mod request_id;
 mod trusted_host;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +20,7 @@ use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
 use axum::response::Response;
 use tower::ServiceBuilder;
+use tower::layer::layer_fn;
 use tower::util::BoxCloneSyncService;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -28,10 +31,12 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 pub use body_deadline::BodyDeadlinePassed;
 use deadline::Deadline;
+use rate_limit::RateLimit;
 use refuse::Refuse;
 use trusted_host::TrustedHosts;
 
 use crate::core::config::Settings;
+use crate::core::rate_limit::Limiter;
 
 /// What answers requests: the router inside its middleware. Always ready.
 pub type App = BoxCloneSyncService<Request, Response, Infallible>;
@@ -40,11 +45,15 @@ pub type App = BoxCloneSyncService<Request, Response, Infallible>;
 ///
 /// Layers stand around the router, not on its routes: each is built once, not once a route, and
 /// `NormalizePath` has to act before the router looks at the path.
-pub fn apply(router: Router, settings: &Settings) -> App {
+pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App {
     let server = &settings.server;
     let seconds = Duration::from_secs;
     let trusted = TrustedHosts::new(&server.allowed_hosts);
     let request_timeout = seconds(server.request_timeout_seconds);
+    let requests = limiter.limits_requests().then(|| {
+        let (limiter, settings) = (limiter.clone(), Arc::clone(settings));
+        layer_fn(move |inner| RateLimit { inner, limiter: limiter.clone(), settings: Arc::clone(&settings) })
+    });
     let cors = cors::layer(&settings.cors);
     let stack = ServiceBuilder::new()
         // Secrets are marked before anything could print them.
@@ -61,6 +70,7 @@ pub fn apply(router: Router, settings: &Settings) -> App {
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(1024).and(has_no_etag)))
         .layer(CatchPanicLayer::custom(errors::from_panic))
         .layer_fn(move |inner| Refuse { inner, trusted: trusted.clone() })
+        .option_layer(requests)
         .layer_fn(move |inner| Deadline { inner, limit: request_timeout })
         // A body is given a time to arrive, refused by its declared length, and cut off at the limit.
         .map_request(body_deadline::within(seconds(server.body_timeout_seconds)))

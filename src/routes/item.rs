@@ -15,6 +15,7 @@ use crate::extract::{Both, IfMatch, IfNoneMatch, ValidJson, ValidPath, ValidQuer
 use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemPath, ItemRead, ItemUpdate};
 use crate::schemas::message::ErrorRead;
 use crate::schemas::page::Paging;
+use crate::schemas::scope::{ITEMS, ITEMS_READ};
 use crate::services::item;
 use crate::state::AppState;
 
@@ -29,12 +30,12 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// List the caller's items; a superuser's list holds everybody's.
 #[utoipa::path(
-    get, path = "/", tag = "items", security(("oauth2" = [])), params(ItemFilter, Paging),
+    get, path = "/", tag = "items", security(("oauth2" = ["items:read"])), params(ItemFilter, Paging),
     responses((status = OK, body = ItemPage)),
 )]
 async fn read_items(
     State(db): State<Db>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<ITEMS_READ>,
     Both(ValidQuery(filter), ValidQuery(paging)): Both<ValidQuery<ItemFilter>, ValidQuery<Paging>>,
 ) -> Result<Json<ItemPage>> {
     item::list(&db, &caller, filter, paging).await.map(Json)
@@ -42,13 +43,13 @@ async fn read_items(
 
 /// Create an item owned by the caller.
 #[utoipa::path(
-    post, path = "/", tag = "items", security(("oauth2" = [])), request_body = ItemCreate,
+    post, path = "/", tag = "items", security(("oauth2" = ["items"])), request_body = ItemCreate,
     responses((status = CREATED, body = ItemRead, headers(("Location" = String), ("ETag" = String)))),
 )]
 async fn create_item(
     State(db): State<Db>,
     State(clock): State<Clock>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<ITEMS>,
     ValidJson(data): ValidJson<ItemCreate>,
 ) -> Result<Created> {
     item::create(&db, &caller, clock.now(), data).await.map(Created)
@@ -56,7 +57,7 @@ async fn create_item(
 
 /// Read an item.
 #[utoipa::path(
-    get, path = "/{item_id}", tag = "items", security(("oauth2" = [])),
+    get, path = "/{item_id}", tag = "items", security(("oauth2" = ["items:read"])),
     params(ItemPath, IfNoneMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = NOT_MODIFIED, headers(("ETag" = String))),
@@ -64,7 +65,7 @@ async fn create_item(
 )]
 async fn read_item(
     State(db): State<Db>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<ITEMS_READ>,
     ValidPath(ItemPath { item_id }): ValidPath<ItemPath>,
     known: IfNoneMatch,
 ) -> Result<Response> {
@@ -73,7 +74,7 @@ async fn read_item(
 
 /// Replace an item: what is left out is cleared.
 #[utoipa::path(
-    put, path = "/{item_id}", tag = "items", security(("oauth2" = [])), request_body = ItemCreate,
+    put, path = "/{item_id}", tag = "items", security(("oauth2" = ["items"])), request_body = ItemCreate,
     params(ItemPath, IfMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = PRECONDITION_FAILED, body = ErrorRead),
@@ -82,7 +83,7 @@ async fn read_item(
 async fn replace_item(
     State(db): State<Db>,
     State(clock): State<Clock>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<ITEMS>,
     IfMatch(expected): IfMatch,
     Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemCreate>>,
 ) -> Result<Tagged> {
@@ -91,7 +92,7 @@ async fn replace_item(
 
 /// Change what is present; `null` clears.
 #[utoipa::path(
-    patch, path = "/{item_id}", tag = "items", security(("oauth2" = [])), request_body = ItemUpdate,
+    patch, path = "/{item_id}", tag = "items", security(("oauth2" = ["items"])), request_body = ItemUpdate,
     params(ItemPath, IfMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = PRECONDITION_FAILED, body = ErrorRead),
@@ -100,7 +101,7 @@ async fn replace_item(
 async fn update_item(
     State(db): State<Db>,
     State(clock): State<Clock>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<ITEMS>,
     IfMatch(expected): IfMatch,
     Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemUpdate>>,
 ) -> Result<Tagged> {
@@ -109,13 +110,13 @@ async fn update_item(
 
 /// Delete an item.
 #[utoipa::path(
-    delete, path = "/{item_id}", tag = "items", security(("oauth2" = [])),
+    delete, path = "/{item_id}", tag = "items", security(("oauth2" = ["items"])),
     params(ItemPath, IfMatch),
     responses((status = NO_CONTENT), (status = PRECONDITION_FAILED, body = ErrorRead)),
 )]
 async fn delete_item(
     State(db): State<Db>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<ITEMS>,
     IfMatch(expected): IfMatch,
     ValidPath(ItemPath { item_id }): ValidPath<ItemPath>,
 ) -> Result<StatusCode> {

@@ -1,41 +1,56 @@
-//! Logging in.
+//! Logging in, staying so, and logging out.
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::auth::CurrentUser;
-use crate::core::clock::Clock;
-use crate::core::database::Db;
-use crate::core::security::{Passwords, Tokens};
-use crate::error::Result;
-use crate::extract::ValidForm;
-use crate::schemas::login::{LoginForm, Token};
-use crate::schemas::message::LoginErrorRead;
+use crate::auth::CurrentSession;
+use crate::core::rate_limit::{Action, Limiter};
+use crate::error::{Error, Result};
+use crate::extract::{FromClient, ValidForm, ValidJson};
+use crate::schemas::login::{LoginForm, RefreshRequest, Token};
+use crate::schemas::message::{ErrorRead, LoginErrorRead};
+use crate::schemas::scope::ANY;
 use crate::schemas::user::UserRead;
-use crate::services::login;
+use crate::services::accounts::Accounts;
+use crate::services::{login, session};
 use crate::state::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(login_access_token)).routes(routes!(token)).routes(routes!(test_token))
+    OpenApiRouter::new()
+        .routes(routes!(login_access_token))
+        .routes(routes!(token))
+        .routes(routes!(refresh))
+        .routes(routes!(test_token))
+        .routes(routes!(logout))
+        .routes(routes!(logout_all))
 }
 
 /// Log in.
 ///
-/// Takes the OAuth2 password form; the access token goes into `Authorization: Bearer …`.
+/// Takes the OAuth2 password form; the access token goes into `Authorization: Bearer …`, the refresh token to
+/// `/login/refresh` before the access token ends.
 #[utoipa::path(
     post, path = "/login/access-token", tag = "login",
     request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = OK, body = Token), (status = BAD_REQUEST, body = LoginErrorRead)),
+    responses(
+        (status = OK, body = Token), (status = BAD_REQUEST, body = LoginErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn login_access_token(
-    State(db): State<Db>,
-    State(passwords): State<Passwords>,
-    State(tokens): State<Tokens>,
-    State(clock): State<Clock>,
+    State(accounts): State<Accounts>,
+    State(limiter): State<Limiter>,
+    FromClient(client): FromClient,
     ValidForm(form): ValidForm<LoginForm>,
 ) -> Result<Json<Token>> {
-    login::login(&db, &passwords, &tokens, clock.now(), form).await.map(Json)
+    let attempt = limiter.attempt(Action::Login, &form.username, client.address).await?;
+    let token = login::login(&accounts, &client, form).await?;
+    attempt.succeeded().await;
+    Ok(Json(token))
 }
 
 /// Log in, at the path of the FastAPI tutorial.
@@ -44,16 +59,41 @@ async fn login_access_token(
 #[utoipa::path(
     post, path = "/token", tag = "login",
     request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = OK, body = Token), (status = BAD_REQUEST, body = LoginErrorRead)),
+    responses(
+        (status = OK, body = Token), (status = BAD_REQUEST, body = LoginErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn token(
-    db: State<Db>,
-    passwords: State<Passwords>,
-    tokens: State<Tokens>,
-    clock: State<Clock>,
+    accounts: State<Accounts>,
+    limiter: State<Limiter>,
+    client: FromClient,
     form: ValidForm<LoginForm>,
 ) -> Result<Json<Token>> {
-    login_access_token(db, passwords, tokens, clock, form).await
+    login_access_token(accounts, limiter, client, form).await
+}
+
+/// Get the next pair of tokens.
+///
+/// The refresh token is spent by it: one that comes again ends the session, unless it was spent only seconds ago.
+#[utoipa::path(
+    post, path = "/login/refresh", tag = "login", request_body = RefreshRequest,
+    responses(
+        (status = OK, body = Token), (status = UNAUTHORIZED, body = ErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
+)]
+async fn refresh(
+    State(accounts): State<Accounts>,
+    State(limiter): State<Limiter>,
+    FromClient(client): FromClient,
+    ValidJson(RefreshRequest { refresh_token }): ValidJson<RefreshRequest>,
+) -> Result<Json<Token>> {
+    let family = session::family(&refresh_token).ok_or(Error::Unauthorized)?;
+    let attempt = limiter.attempt(Action::Refresh, &family, client.address).await?;
+    let token = session::refresh(&accounts, &client, &refresh_token).await?;
+    attempt.succeeded().await;
+    Ok(Json(token))
 }
 
 /// Say whose token it is.
@@ -61,6 +101,35 @@ async fn token(
     post, path = "/login/test-token", tag = "login", security(("oauth2" = [])),
     responses((status = OK, body = UserRead)),
 )]
-async fn test_token(CurrentUser(user): CurrentUser) -> Json<UserRead> {
-    Json(user.into())
+async fn test_token(CurrentSession { user, .. }: CurrentSession<ANY>) -> Json<UserRead> {
+    Json(Arc::unwrap_or_clone(user).into())
+}
+
+/// Log out: the session's tokens end.
+#[utoipa::path(
+    post, path = "/logout", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
+)]
+async fn logout(
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentSession { user, session }: CurrentSession<ANY>,
+) -> Result<StatusCode> {
+    match session::end(&accounts, &client, user.id, session).await {
+        // Somebody else ended it at the same time.
+        Ok(()) | Err(Error::NotFound(_)) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => Err(error),
+    }
+}
+
+/// Log out everywhere: all of the caller's sessions end.
+#[utoipa::path(
+    post, path = "/logout/all", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
+)]
+async fn logout_all(
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentSession { user, .. }: CurrentSession<ANY>,
+) -> Result<StatusCode> {
+    session::end_all(&accounts, &client, user.id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

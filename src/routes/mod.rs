@@ -1,11 +1,16 @@
 //! Every route of the service, one line a resource.
 
 mod answer;
+mod api_key;
+mod audit_event;
 mod health;
 mod item;
 mod login;
+mod recovery;
 mod root;
+mod session;
 mod user;
+mod well_known;
 
 use axum::http::{HeaderValue, header};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -20,9 +25,17 @@ pub const API: &str = "/api/v1";
 pub fn router() -> OpenApiRouter<AppState> {
     let api = OpenApiRouter::new()
         .merge(login::router())
+        .merge(recovery::router())
         .nest("/users", user::router())
+        .nest("/users/me/sessions", session::router())
+        .nest("/users/me/api-keys", api_key::router())
+        .nest("/audit-events", audit_event::router())
         .nest("/items", item::router())
         // What a login protects belongs in nobody's cache.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
-    OpenApiRouter::new().merge(root::router()).nest("/health", health::router()).nest(API, api)
+    OpenApiRouter::new()
+        .merge(root::router())
+        .nest("/health", health::router())
+        .nest("/.well-known", well_known::router())
+        .nest(API, api)
 }

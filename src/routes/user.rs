@@ -1,21 +1,24 @@
 //! `/users`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::answer::unless_known;
-use crate::auth::{CurrentUser, Superuser};
-use crate::core::clock::Clock;
+use crate::auth::{CurrentSession, CurrentUser, Superuser};
 use crate::core::database::Db;
-use crate::core::security::Passwords;
+use crate::core::rate_limit::{Action, Limiter};
 use crate::error::Result;
-use crate::extract::{Both, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
+use crate::extract::{Both, FromClient, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
 use crate::schemas::item::{ItemRead, UserItemPath};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::page::Paging;
+use crate::schemas::scope::{ITEMS_READ, ME, USERS};
 use crate::schemas::user::{PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserUpdate, UserUpdateMe};
+use crate::services::accounts::Accounts;
 use crate::services::{item, user};
 use crate::state::AppState;
 
@@ -32,21 +35,25 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// Sign up.
 #[utoipa::path(
     post, path = "/signup", tag = "users", request_body = UserCreate,
-    responses((status = CREATED, body = UserRead), (status = CONFLICT, body = ErrorRead)),
+    responses(
+        (status = CREATED, body = UserRead), (status = CONFLICT, body = ErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn signup(
-    State(db): State<Db>,
-    State(passwords): State<Passwords>,
-    State(clock): State<Clock>,
+    State(accounts): State<Accounts>,
+    State(limiter): State<Limiter>,
+    FromClient(client): FromClient,
     ValidJson(data): ValidJson<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    let user = user::create(&db, &passwords, clock.now(), data, false).await?;
+    let _ = limiter.attempt(Action::Signup, data.email.as_str(), client.address).await?;
+    let user = user::create(&accounts, &client, None, data, false).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
 /// List all users, newest first.
 #[utoipa::path(
-    get, path = "/", tag = "users", security(("oauth2" = [])), params(Paging),
+    get, path = "/", tag = "users", security(("oauth2" = ["users"])), params(Paging),
     responses((status = OK, body = UserPage), (status = FORBIDDEN, body = ErrorRead)),
 )]
 async fn read_users(
@@ -59,113 +66,119 @@ async fn read_users(
 
 /// Create a user.
 #[utoipa::path(
-    post, path = "/", tag = "users", security(("oauth2" = [])), request_body = UserCreate,
+    post, path = "/", tag = "users", security(("oauth2" = ["users"])), request_body = UserCreate,
     responses(
         (status = CREATED, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead),
     ),
 )]
 async fn create_user(
-    State(db): State<Db>,
-    State(passwords): State<Passwords>,
-    State(clock): State<Clock>,
-    _: Superuser,
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    Superuser(actor): Superuser,
     ValidJson(data): ValidJson<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    let user = user::create(&db, &passwords, clock.now(), data, false).await?;
+    let user = user::create(&accounts, &client, Some(actor.id), data, false).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
 /// Read the caller.
 #[utoipa::path(
-    get, path = "/me", tag = "users", security(("oauth2" = [])), responses((status = OK, body = UserRead)),
+    get, path = "/me", tag = "users", security(("oauth2" = ["me"])), responses((status = OK, body = UserRead)),
 )]
-async fn read_me(CurrentUser(user): CurrentUser) -> Json<UserRead> {
-    Json(user.into())
+async fn read_me(CurrentUser(user): CurrentUser<ME>) -> Json<UserRead> {
+    Json(Arc::unwrap_or_clone(user).into())
 }
 
 /// Change the caller.
 #[utoipa::path(
-    patch, path = "/me", tag = "users", security(("oauth2" = [])), request_body = UserUpdateMe,
+    patch, path = "/me", tag = "users", security(("oauth2" = ["me"])), request_body = UserUpdateMe,
     responses((status = OK, body = UserRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn update_me(
-    State(db): State<Db>,
-    State(passwords): State<Passwords>,
-    CurrentUser(user): CurrentUser,
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentUser(user): CurrentUser<ME>,
     ValidJson(data): ValidJson<UserUpdateMe>,
 ) -> Result<Json<UserRead>> {
-    user::update(&db, &passwords, user.id, data.into()).await.map(Json)
+    user::update_me(&accounts, &client, &user, data).await.map(Json)
 }
 
 /// Delete the caller, with all items.
 #[utoipa::path(
-    delete, path = "/me", tag = "users", security(("oauth2" = [])),
+    delete, path = "/me", tag = "users", security(("oauth2" = ["me"])),
     responses((status = NO_CONTENT), (status = CONFLICT, body = ErrorRead)),
 )]
-async fn delete_me(State(db): State<Db>, CurrentUser(user): CurrentUser) -> Result<StatusCode> {
-    user::delete(&db, user.id).await?;
+async fn delete_me(
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentUser(user): CurrentUser<ME>,
+) -> Result<StatusCode> {
+    user::delete(&accounts, &client, user.id, user.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Change the caller's password.
+///
+/// All other sessions of the caller end.
 #[utoipa::path(
-    patch, path = "/me/password", tag = "users", security(("oauth2" = [])), request_body = PasswordUpdate,
+    patch, path = "/me/password", tag = "users", security(("oauth2" = ["me"])), request_body = PasswordUpdate,
     responses((status = OK, body = Message), (status = BAD_REQUEST, body = ErrorRead)),
 )]
 async fn update_password_me(
-    State(db): State<Db>,
-    State(passwords): State<Passwords>,
-    CurrentUser(user): CurrentUser,
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentSession { user, session }: CurrentSession<ME>,
     ValidJson(data): ValidJson<PasswordUpdate>,
 ) -> Result<Json<Message>> {
-    user::update_password(&db, &passwords, user, data).await?;
+    user::update_password(&accounts, &client, &user, session, data).await?;
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))
 }
 
 /// Read a user: oneself, or anyone as a superuser.
 #[utoipa::path(
-    get, path = "/{user_id}", tag = "users", security(("oauth2" = [])), params(UserPath),
+    get, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = OK, body = UserRead)),
 )]
 async fn read_user(
     State(db): State<Db>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<USERS>,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<Json<UserRead>> {
-    user::read(&db, caller, user_id).await.map(Json)
+    user::read(&db, &caller, user_id).await.map(Json)
 }
 
 /// Change a user.
 #[utoipa::path(
-    patch, path = "/{user_id}", tag = "users", security(("oauth2" = [])), params(UserPath), request_body = UserUpdate,
+    patch, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath), request_body = UserUpdate,
     responses((status = OK, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn update_user(
-    State(db): State<Db>,
-    State(passwords): State<Passwords>,
-    _: Superuser,
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    Superuser(actor): Superuser,
     Both(ValidPath(UserPath { user_id }), ValidJson(data)): Both<ValidPath<UserPath>, ValidJson<UserUpdate>>,
 ) -> Result<Json<UserRead>> {
-    user::update(&db, &passwords, user_id, data).await.map(Json)
+    user::update(&accounts, &client, actor.id, user_id, data).await.map(Json)
 }
 
 /// Delete a user, with all items.
 #[utoipa::path(
-    delete, path = "/{user_id}", tag = "users", security(("oauth2" = [])), params(UserPath),
+    delete, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = NO_CONTENT), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn delete_user(
-    State(db): State<Db>,
-    _: Superuser,
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    Superuser(actor): Superuser,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<StatusCode> {
-    user::delete(&db, user_id).await?;
+    user::delete(&accounts, &client, actor.id, user_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Read one item of a user.
 #[utoipa::path(
-    get, path = "/{user_id}/items/{item_id}", tag = "users", security(("oauth2" = [])),
+    get, path = "/{user_id}/items/{item_id}", tag = "users", security(("oauth2" = ["items:read"])),
     params(UserItemPath, IfNoneMatch),
     responses(
         (status = OK, body = ItemRead, headers(("ETag" = String))), (status = NOT_MODIFIED, headers(("ETag" = String))),
@@ -173,7 +186,7 @@ async fn delete_user(
 )]
 async fn read_user_item(
     State(db): State<Db>,
-    CurrentUser(caller): CurrentUser,
+    CurrentUser(caller): CurrentUser<ITEMS_READ>,
     ValidPath(UserItemPath { user_id, item_id }): ValidPath<UserItemPath>,
     known: IfNoneMatch,
 ) -> Result<axum::response::Response> {

@@ -1,4 +1,4 @@
-//! Logging in.
+//! Logging in, and staying so.
 
 use std::sync::LazyLock;
 
@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::password::Password;
-use super::text::{LINE, pattern};
-use crate::core::schema::documented;
+use super::password::{NewPassword, Password};
+use super::scope::Scopes;
+use super::text::{Email, LINE, pattern};
+use crate::core::schema::{documented, documented_parameters};
 
 static GRANT_TYPE: LazyLock<Regex> = LazyLock::new(|| pattern("^password$"));
 
@@ -21,6 +22,10 @@ pub struct LoginForm {
     pub username: String,
     /// The password.
     pub password: Password,
+    /// What the tokens may be used for: names with blanks between them; everything when it is left out.
+    #[serde(default)]
+    #[schemars(with = "Scopes")]
+    pub scope: Option<Scopes>,
     /// Always `password`, when it is given.
     #[serde(default)]
     #[schemars(with = "String")]
@@ -28,15 +33,60 @@ pub struct LoginForm {
     pub grant_type: Option<String>,
 }
 
-/// An access token (RFC 6749, section 5.1).
+/// An access token, and what gets the next one (RFC 6749, section 5.1).
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// Sent as `Authorization: Bearer …`.
     pub access_token: String,
     /// Always `bearer`.
     pub token_type: String,
-    /// For how many seconds the token is good.
+    /// For how many seconds the access token is good.
     pub expires_in: u64,
+    /// Good once, for the next pair.
+    pub refresh_token: String,
+    /// What the access token may be used for.
+    pub scope: String,
 }
 
-documented!(LoginForm, Token);
+/// A refresh token, to be spent.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct RefreshRequest {
+    /// The newest refresh token of the session.
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    pub refresh_token: String,
+}
+
+/// Whose password was forgotten, or whose address is to be confirmed.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct EmailRequest {
+    /// The address of the account.
+    pub email: Email,
+}
+
+/// The same as a path.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct EmailPath {
+    /// The address of the account.
+    pub email: Email,
+}
+
+/// A new password, on the strength of a mailed link.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct PasswordReset {
+    /// The token of the link.
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    pub token: String,
+    /// The password to be set.
+    pub new_password: NewPassword,
+}
+
+/// A mailed link that was followed.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct EmailVerification {
+    /// The token of the link.
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    pub token: String,
+}
+
+documented!(LoginForm, Token, RefreshRequest, EmailRequest, PasswordReset, EmailVerification);
+documented_parameters!(Path: EmailPath);

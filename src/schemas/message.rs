@@ -32,6 +32,14 @@ pub struct Health {
     pub status: String,
 }
 
+/// Public keys (RFC 7517).
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JwkSet")]
+pub struct JwkSetRead {
+    /// The keys.
+    pub keys: Vec<serde_json::Map<String, serde_json::Value>>,
+}
+
 /// Every error but an invalid request.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Error")]
@@ -60,4 +68,4 @@ pub struct InvalidRead {
     pub detail: Vec<Problem>,
 }
 
-documented!(Message, Greeting, Health, ErrorRead, LoginErrorRead, InvalidRead);
+documented!(Message, Greeting, Health, JwkSetRead, ErrorRead, LoginErrorRead, InvalidRead);

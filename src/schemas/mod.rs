@@ -1,11 +1,15 @@
 //! What is said on the wire: bodies, parameters and answers, each with its rules.
 
 pub mod amount;
+pub mod api_key;
+pub mod audit_event;
 pub mod item;
 pub mod login;
 pub mod message;
 pub mod page;
 pub mod password;
 pub mod patch;
+pub mod scope;
+pub mod session;
 pub mod text;
 pub mod user;

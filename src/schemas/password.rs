@@ -13,7 +13,8 @@ use super::text::LINE;
 #[serde(try_from = "String")]
 pub struct PasswordText<const MIN: usize>(SecretString);
 
-/// A password to be set.
+/// A password to be set. What is easily guessed, or holds the user's own name or email, is refused later, when its
+/// hash is made: judging it takes as much care.
 pub type NewPassword = PasswordText<8>;
 /// A password to be compared with the one that is set.
 pub type Password = PasswordText<1>;

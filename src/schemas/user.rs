@@ -120,13 +120,6 @@ pub struct UserUpdate {
     pub is_superuser: Option<bool>,
 }
 
-impl From<UserUpdateMe> for UserUpdate {
-    fn from(data: UserUpdateMe) -> Self {
-        let UserUpdateMe { email, username, full_name, age, address } = data;
-        Self { email, username, full_name, age, address, ..Self::default() }
-    }
-}
-
 /// What users say to change their password.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct PasswordUpdate {

@@ -5,12 +5,12 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, NullOrdering, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, LoaderTrait,
-    ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, SqlErr,
+    ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
 use super::tag as tags;
-use super::user::User;
+use super::user::{User, gone};
 use crate::core::database::{Db, begin_write};
 use crate::core::schema::Problem;
 use crate::entities::item::{self, ActiveModel, Column, Entity};
@@ -139,10 +139,7 @@ pub async fn create(db: &Db, caller: &User, now: DateTime<Utc>, data: ItemCreate
         updated_at: Set(now),
     };
     let transaction = begin_write(db).await?;
-    let item = item.insert(&transaction).await.map_err(|error| match error.sql_err() {
-        Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::Unauthorized,
-        _ => error.into(),
-    })?;
+    let item = item.insert(&transaction).await.map_err(gone)?;
     let tags = tags::assign(&transaction, item.id, tags).await?;
     transaction.commit().await?;
     Ok(Versioned { version: item.version, item: read_model(item, tags) })

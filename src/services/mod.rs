@@ -1,8 +1,16 @@
 //! What is allowed, and how it is fetched and stored. The only layer that queries. Knows nothing of
 //! HTTP: commands call it, too.
 
+pub mod accounts;
+pub mod api_key;
+pub mod audit_event;
+pub mod caller;
 pub mod health;
 pub mod item;
 pub mod login;
+pub mod mailed;
+pub mod recovery;
+pub mod session;
 pub mod tag;
 pub mod user;
+pub mod verification;

@@ -2,9 +2,11 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
+use keel::core::config::AuthSettings;
 use keel::core::security::Passwords;
 use keel::schemas::login::Token;
 use keel::schemas::user::UserRead;
+use keel::services::accounts::Accounts;
 use keel::state::AppState;
 use serde_json::{Value, json};
 
@@ -75,7 +77,9 @@ async fn a_hash_is_computed_whether_the_user_exists_or_not() {
     let (eve, root) = (app.user("eve").await, app.superuser("root").await);
     app.user("ann").await;
     root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
-    let state = AppState { passwords: Passwords::new(0), ..app.state.clone() };
+    let none = AuthSettings { hash_concurrency: 0, ..app.state.settings.auth.clone() };
+    let accounts = Accounts { passwords: Passwords::new(&none).unwrap(), ..app.state.accounts.clone() };
+    let state = AppState { accounts, ..app.state.clone() };
     let nobody = Client::new(keel::app::build(state), None);
     let (known, inactive, unknown, unknown_email) = tokio::join!(
         login(&nobody, "/token", "ann", PASSWORD),

@@ -6,7 +6,6 @@ use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::message::Message;
 use keel::schemas::user::UserRead;
 use keel::services::user;
-use keel::state::AppState;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
@@ -174,14 +173,15 @@ async fn nothing_but_what_is_documented_can_be_set() {
 async fn a_password_that_was_changed_in_the_meantime_stays() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let AppState { db, passwords, .. } = &app.state;
-    let stale = user::find_active(db, ann.id()).await.unwrap().unwrap();
+    let accounts = &app.state.accounts;
+    let stale = user::find_by_login(&app.state.db, "ann").await.unwrap().unwrap();
     let reset = json!({ "password": "set by a superuser" });
     app.superuser("root").await.patch(&format!("/users/{}", ann.id()), reset).await.expect(StatusCode::OK);
 
     let change = json!({ "current_password": PASSWORD, "new_password": "set by the old one" });
     let change = serde_json::from_value(change).unwrap();
-    user::update_password(db, passwords, stale, change).await.unwrap_err();
+    let session = uuid::Uuid::nil();
+    user::update_password(accounts, &Default::default(), &stale, session, change).await.unwrap_err();
     app.anonymous()
         .form("/token", &[("username", "ann"), ("password", "set by a superuser")])
         .await

@@ -6,8 +6,8 @@ mod settings;
 mod sources;
 
 pub use settings::{
-    AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, LogFormat, ServerSettings, Settings,
-    TelemetrySettings,
+    AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, LogFormat, MailSettings,
+    RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings,
 };
 pub use sources::Sources;
 

@@ -21,6 +21,10 @@ pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Ve
     if is_placeholder(&merged["auth"]["secret_key"]) {
         problems.push(problem("auth.secret_key", "is a placeholder: set SECRET_KEY, as from `openssl rand -hex 32`"));
     }
+    if merged["auth"]["previous_secret_keys"].as_array().is_some_and(|keys| keys.iter().any(is_placeholder)) {
+        problems
+            .push(problem("auth.previous_secret_keys", "has a placeholder: tokens signed with it would be accepted"));
+    }
     if is_placeholder(&merged["first_superuser"]["password"]) {
         problems.push(problem("first_superuser.password", "is a placeholder: set FIRST_SUPERUSER_PASSWORD"));
     }

@@ -1,6 +1,7 @@
 //! Every setting, by section. The defaults and what each means stand in `config/default.toml`.
 #![expect(missing_docs, reason = "each key is described once, in config/default.toml")]
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -14,7 +15,10 @@ pub struct Settings {
     pub server: ServerSettings,
     pub cors: CorsSettings,
     pub database: DatabaseSettings,
+    pub redis: RedisSettings,
     pub auth: AuthSettings,
+    pub rate_limit: RateLimitSettings,
+    pub mail: MailSettings,
     pub first_superuser: FirstSuperuser,
     pub telemetry: TelemetrySettings,
 }
@@ -36,6 +40,9 @@ pub struct ServerSettings {
     pub port: u16,
     #[schemars(inner(length(min = 1)))]
     pub allowed_hosts: Vec<String>,
+    /// As networks: `10.0.0.0/8`.
+    #[schemars(with = "Vec<String>", inner(regex(pattern = r"^[0-9a-fA-F.:]+/[0-9]+$")))]
+    pub trusted_proxies: Vec<IpNet>,
     #[schemars(range(min = 1))]
     pub max_body_bytes: usize,
     #[schemars(range(min = 1))]
@@ -78,14 +85,69 @@ pub struct DatabaseSettings {
 pub struct AuthSettings {
     #[schemars(with = "String", length(min = 32))]
     pub secret_key: SecretString,
+    #[schemars(with = "Vec<String>", inner(length(min = 32)))]
+    pub previous_secret_keys: Vec<SecretString>,
+    #[schemars(with = "Option<String>", regex(pattern = "^-----BEGIN PRIVATE KEY-----"))]
+    pub private_key: Option<SecretString>,
+    #[schemars(inner(regex(pattern = "^[A-Za-z0-9_-]{43}$")))]
+    pub previous_public_keys: Vec<String>,
     #[schemars(length(min = 1))]
     pub issuer: String,
     #[schemars(length(min = 1))]
     pub audience: String,
     #[schemars(range(min = 1))]
     pub access_token_seconds: u32,
+    #[schemars(range(min = 1))]
+    pub refresh_token_seconds: u32,
+    #[schemars(range(min = 1))]
+    pub session_seconds: u32,
+    #[schemars(range(max = 10))]
+    pub refresh_grace_seconds: u32,
+    #[schemars(range(max = 1000))]
+    pub session_cache_ms: u64,
+    #[schemars(range(min = 1))]
+    pub reset_token_seconds: u32,
+    #[schemars(range(min = 1))]
+    pub verification_token_seconds: u32,
+    pub require_verified_email: bool,
+    #[schemars(range(min = 8, max = 128))]
+    pub password_min_length: usize,
     #[schemars(range(min = 1, max = 1024))]
     pub hash_concurrency: usize,
+    #[schemars(range(min = 8, max = 4_194_304))]
+    pub hash_memory_kib: u32,
+    #[schemars(range(min = 1, max = 1000))]
+    pub hash_iterations: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSettings {
+    #[schemars(with = "Option<String>", regex(pattern = "^rediss?://"))]
+    pub url: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitSettings {
+    pub enabled: bool,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub login_attempts: u32,
+    #[schemars(range(min = 1, max = 86_400))]
+    pub login_window_seconds: u32,
+    #[schemars(range(max = 1_000_000))]
+    pub requests_per_second: u32,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub burst: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailSettings {
+    #[schemars(length(min = 3))]
+    pub from: String,
+    #[schemars(regex(pattern = r"^https?://[^\s]+$"))]
+    pub frontend_url: String,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

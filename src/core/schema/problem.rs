@@ -52,6 +52,14 @@ impl Problem {
         Self::new(loc, "value_error", format!("Value error, {reason}")).with("error", json!({}))
     }
 
+    /// A text of fewer characters than it must have.
+    #[must_use]
+    pub fn too_short(loc: Vec<Loc>, least: impl Into<Value>) -> Self {
+        let least = least.into();
+        Self::new(loc, "string_too_short", format!("String should have at least {least} characters"))
+            .with("min_length", least)
+    }
+
     /// Adds a member to `ctx`.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {

@@ -1,7 +1,9 @@
-//! Passwords and tokens.
+//! Passwords, tokens, and other secrets.
 
 mod passwords;
+mod secrets;
 mod tokens;
 
-pub use passwords::Passwords;
+pub use passwords::{Passwords, Verdict, Weakness};
+pub use secrets::{API_KEY_PREFIX, RefreshToken, hash_secret, new_secret};
 pub use tokens::{Claims, IssuedToken, Tokens};

@@ -1,20 +1,26 @@
-//! Access tokens: JWT (RFC 7519) in the profile of RFC 9068, signed with HS256.
+//! Access tokens: JWT (RFC 7519) in the profile of RFC 9068. Signed with HS256 and the secret key or, when a
+//! private key is set, with `EdDSA` (RFC 8037), so that other services can check them with the public half.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, OctetKeyPairParameters, PublicKeyUse, ThumbprintHash,
+};
+use jsonwebtoken::jwk::{CommonParameters, EllipticCurve, OctetKeyPairType};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::secrets::RefreshToken;
 use crate::core::config::AuthSettings;
 use crate::error::{Error, Result};
 
 /// The header's `typ`, so that no other kind of JWT passes for an access token.
 const TYPE: &str = "at+jwt";
 /// How far clocks may be apart, in seconds.
-const LEEWAY: u64 = 10;
+const LEEWAY: i64 = 10;
 
 /// What an access token says. Every claim is required.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +31,10 @@ pub struct Claims {
     pub aud: String,
     /// The user's id.
     pub sub: Uuid,
+    /// The session's id.
+    pub sid: Uuid,
+    /// What the token may be used for.
+    pub scope: String,
     /// When it ends, in seconds since 1970.
     pub exp: i64,
     /// When it begins.
@@ -43,73 +53,135 @@ pub struct IssuedToken {
     pub expires_in: u64,
 }
 
-/// Issues and checks access tokens. Clones share the keys.
+/// Issues and checks tokens. Clones share the keys.
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
 
 struct Inner {
+    settings: AuthSettings,
     header: Header,
     encoding: EncodingKey,
-    decoding: DecodingKey,
-    validation: Validation,
-    issuer: String,
-    audience: String,
-    seconds: u32,
+    /// Each key with the one header that it may come with.
+    decoding: Vec<(Header, DecodingKey)>,
+    jwks: JwkSet,
 }
 
 impl Tokens {
-    /// Reads key, issuer, audience and life span from the settings.
-    #[must_use]
-    pub fn new(settings: &AuthSettings) -> Self {
-        let key = settings.secret_key.expose_secret().as_bytes();
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = LEEWAY;
-        validation.validate_nbf = true;
-        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        validation.set_issuer(&[&settings.issuer]);
-        validation.set_audience(&[&settings.audience]);
-        let mut header = Header::new(Algorithm::HS256);
-        header.typ = Some(TYPE.to_owned());
-        Self(Arc::new(Inner {
-            header,
-            encoding: EncodingKey::from_secret(key),
-            decoding: DecodingKey::from_secret(key),
-            validation,
-            issuer: settings.issuer.clone(),
-            audience: settings.audience.clone(),
-            seconds: settings.access_token_seconds,
-        }))
+    /// Reads keys, issuer, audience and life spans from the settings.
+    ///
+    /// # Errors
+    /// For a key that is none; names the setting.
+    pub fn new(settings: &AuthSettings) -> Result<Self, String> {
+        let secret = settings.secret_key.expose_secret().as_bytes();
+        let mut header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
+        let with_secret = |key: &[u8]| (header.clone(), DecodingKey::from_secret(key));
+        let mut decoding: Vec<_> =
+            settings.previous_secret_keys.iter().map(|key| with_secret(key.expose_secret().as_bytes())).collect();
+        let mut jwks = JwkSet { keys: Vec::new() };
+        let encoding = match &settings.private_key {
+            None => {
+                decoding.insert(0, with_secret(secret));
+                EncodingKey::from_secret(secret)
+            }
+            Some(pem) => {
+                let refused = |_| "auth.private_key: not an Ed25519 key in PEM".to_owned();
+                let key = EncodingKey::from_ed_pem(pem.expose_secret().as_bytes()).map_err(refused)?;
+                jwks.keys.push(Jwk::from_encoding_key(&key, Algorithm::EdDSA).map_err(refused)?);
+                key
+            }
+        };
+        jwks.keys.extend(settings.previous_public_keys.iter().map(|x| public_key(x)));
+        for jwk in &mut jwks.keys {
+            let refused = |_| "auth.previous_public_keys: not the `x` of an Ed25519 key".to_owned();
+            let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(refused)?;
+            jwk.common.key_id = Some(kid.clone());
+            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+            let header = Header { typ: Some(TYPE.to_owned()), kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
+            decoding.push((header, DecodingKey::from_jwk(jwk).map_err(refused)?));
+        }
+        if settings.private_key.is_some()
+            && let Some(current) = jwks.keys.first()
+        {
+            header.alg = Algorithm::EdDSA;
+            header.kid.clone_from(&current.common.key_id);
+        }
+        Ok(Self(Arc::new(Inner { settings: settings.clone(), header, encoding, decoding, jwks })))
     }
 
-    /// A token for the user, good from `now` on.
+    /// The life spans.
+    #[must_use]
+    pub fn settings(&self) -> &AuthSettings {
+        &self.0.settings
+    }
+
+    /// The public keys with which others can check the tokens (RFC 7517); none when they are signed with a secret.
+    #[must_use]
+    pub fn jwks(&self) -> &JwkSet {
+        &self.0.jwks
+    }
+
+    /// A token for the user's session, good from `now` on.
     ///
     /// # Errors
     /// Only on a mistake of ours.
-    pub fn issue(&self, user: Uuid, now: DateTime<Utc>) -> Result<IssuedToken> {
-        let Inner { header, encoding, issuer, audience, seconds, .. } = &*self.0;
+    pub fn issue(&self, user: Uuid, session: Uuid, scope: String, now: DateTime<Utc>) -> Result<IssuedToken> {
+        let Inner { settings, header, encoding, .. } = &*self.0;
         let issued = now.timestamp();
+        let seconds = settings.access_token_seconds;
         let claims = Claims {
-            iss: issuer.clone(),
-            aud: audience.clone(),
+            iss: settings.issuer.clone(),
+            aud: settings.audience.clone(),
             sub: user,
-            exp: issued + i64::from(*seconds),
+            sid: session,
+            scope,
+            exp: issued + i64::from(seconds),
             nbf: issued,
             iat: issued,
             jti: Uuid::now_v7(),
         };
         let text = encode(header, &claims, encoding).map_err(Error::internal)?;
-        Ok(IssuedToken { text, expires_in: (*seconds).into() })
+        Ok(IssuedToken { text, expires_in: seconds.into() })
     }
 
     /// What the token says, when it is one of ours and good at this time.
     ///
     /// # Errors
     /// 401 for everything else, without saying why.
-    pub fn verify(&self, token: &str) -> Result<Claims> {
-        let Inner { header, decoding, validation, .. } = &*self.0;
-        let data = decode::<Claims>(token, decoding, validation).map_err(|_| Error::Unauthorized)?;
-        // The header of ours and nothing else: no `kid`, `jwk`, `jku`, `x5u`, `crit`; issued when it begins.
-        let ours = data.header == *header && data.claims.iat == data.claims.nbf;
-        if ours { Ok(data.claims) } else { Err(Error::Unauthorized) }
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
+        let Inner { settings, decoding, .. } = &*self.0;
+        let header = decode_header(token).map_err(|_| Error::Unauthorized)?;
+        // The header of ours and nothing else: no `jwk`, `jku`, `x5u`, `crit`. It leaves no choice of algorithm.
+        let mut keys = decoding.iter().filter(|(ours, _)| *ours == header);
+        let mut validation = Validation::new(header.alg);
+        // The times are checked below, against our clock.
+        validation.validate_exp = false;
+        validation.set_required_spec_claims(&["iss", "aud", "sub"]);
+        validation.set_issuer(&[&settings.issuer]);
+        validation.set_audience(&[&settings.audience]);
+        let claims = keys.find_map(|(_, key)| decode::<Claims>(token, key, &validation).ok());
+        let claims = claims.ok_or(Error::Unauthorized)?.claims;
+        let now = now.timestamp();
+        let is_good = claims.nbf <= now + LEEWAY && claims.exp > now - LEEWAY && claims.iat == claims.nbf;
+        if is_good { Ok(claims) } else { Err(Error::Unauthorized) }
+    }
+
+    /// The refresh token that follows this one.
+    ///
+    /// # Errors
+    /// Only on a mistake of ours.
+    pub fn refresh(&self, spent: &RefreshToken) -> Result<RefreshToken> {
+        spent.next(&self.0.settings.secret_key)
+    }
+}
+
+/// The public half of an Ed25519 key by its `x`, as a key set shows it (RFC 8037).
+fn public_key(x: &str) -> Jwk {
+    Jwk {
+        common: CommonParameters { key_algorithm: Some(KeyAlgorithm::EdDSA), ..CommonParameters::default() },
+        algorithm: AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
+            key_type: OctetKeyPairType::OctetKeyPair,
+            curve: EllipticCurve::Ed25519,
+            x: x.to_owned(),
+        }),
     }
 }

@@ -10,7 +10,9 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::body::Frame;
+use keel::core::clock::Clock;
 use keel::core::config::Settings;
+use keel::core::rate_limit::Limiter;
 use keel::extract::ValidJson;
 use keel::middleware;
 use keel::schemas::item::ItemCreate;
@@ -25,7 +27,8 @@ use crate::support::{Client, TestApp};
 fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Client {
     let mut settings = settings();
     change(&mut settings);
-    Client::new(middleware::apply(router, &settings), None)
+    let limiter = Limiter::new(&settings, Clock::system()).unwrap();
+    Client::new(middleware::apply(router, &settings.into(), &limiter), None)
 }
 
 /// Where the handlers of these tests are.

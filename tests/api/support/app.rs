@@ -6,14 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keel::app;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Settings, Sources};
+use keel::mail::Mailer;
 use keel::middleware::App;
 use keel::schemas::user::UserRead;
-use keel::services::user;
+use keel::services::accounts::Accounts;
+use keel::services::{login, user};
 use keel::state::AppState;
 use serde_json::json;
 
 use super::client::{Answer, Client};
 use super::database::TestDatabase;
+use super::outbox::Outbox;
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery";
@@ -23,6 +26,8 @@ pub struct TestApp {
     pub app: App,
     pub state: AppState,
     pub database: TestDatabase,
+    /// What was mailed.
+    pub outbox: Outbox,
     /// How far the application's clock is from the system's.
     offset: Arc<Mutex<TimeDelta>>,
 }
@@ -53,14 +58,26 @@ impl TestApp {
             let offset = Arc::clone(&offset);
             move || Clock::system().now() + *offset.lock().unwrap()
         });
-        let state = AppState::new(settings, db, clock);
-        Self { app: app::build(state.clone()), state, database, offset }
+        let outbox = tempfile::tempdir().unwrap();
+        let mut state = AppState::new(settings, db, clock).unwrap();
+        let mail = &state.settings.mail;
+        state.accounts.mailer = Mailer::into_folder(mail, outbox.path().to_owned()).unwrap();
+        Self { app: app::build(state.clone()), state, database, outbox: Outbox::new(outbox), offset }
     }
 
     /// The same application with connections of its own to the same database.
     pub async fn connect_again(&self) -> App {
         let db = self.database.connect().await;
-        app::build(AppState { db, ..self.state.clone() })
+        let accounts = Accounts { db: db.clone(), ..self.state.accounts.clone() };
+        app::build(AppState { db, accounts, ..self.state.clone() })
+    }
+
+    /// The same application as in another process: with connections, and with a memory, of its own.
+    pub async fn elsewhere(&self) -> App {
+        let db = self.database.connect().await;
+        let mut state = AppState::new((*self.state.settings).clone(), db, self.state.clock.clone()).unwrap();
+        state.accounts.mailer = self.state.accounts.mailer.clone();
+        app::build(state)
     }
 
     /// Moves the application's clock, and says what it shows then.
@@ -97,9 +114,12 @@ impl TestApp {
     async fn sign_in(&self, name: &str, is_superuser: bool) -> Client {
         let data = json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
         let data = serde_json::from_value(data).unwrap();
-        let AppState { db, passwords, clock, tokens, .. } = &self.state;
-        let user: UserRead = user::create(db, passwords, clock.now(), data, is_superuser).await.unwrap();
-        let token = tokens.issue(user.id, clock.now()).unwrap();
-        Client { user: Some(user), ..self.bearer(&token.text) }
+        let (accounts, client) = (&self.state.accounts, Default::default());
+        // By a superuser, and so verified.
+        let actor = Some(uuid::Uuid::nil());
+        let user: UserRead = user::create(accounts, &client, actor, data, is_superuser).await.unwrap();
+        let form = json!({ "username": name, "password": PASSWORD });
+        let token = login::login(accounts, &client, serde_json::from_value(form).unwrap()).await.unwrap();
+        Client { user: Some(user), refresh_token: Some(token.refresh_token), ..self.bearer(&token.access_token) }
     }
 }

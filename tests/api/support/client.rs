@@ -17,12 +17,13 @@ use super::document;
 pub struct Client {
     pub app: App,
     pub token: Option<String>,
+    pub refresh_token: Option<String>,
     pub user: Option<UserRead>,
 }
 
 impl Client {
     pub fn new(app: App, token: Option<String>) -> Self {
-        Self { app, token, user: None }
+        Self { app, token, refresh_token: None, user: None }
     }
 
     /// The id of whose client this is.
@@ -93,7 +94,7 @@ impl Client {
 
 /// Paths of the API are written without their base: `/items`.
 fn full(path: &str) -> String {
-    let outside = ["/health", "/docs", "/redoc", "/openapi.json", "/api/"];
+    let outside = ["/health", "/.well-known", "/docs", "/redoc", "/openapi.json", "/api/"];
     if path == "/" || path.starts_with("/?") || outside.iter().any(|prefix| path.starts_with(prefix)) {
         path.to_owned()
     } else {

@@ -21,11 +21,13 @@ impl Forgery {
     pub fn of(client: &Client) -> Self {
         let auth = settings().auth;
         let now = jsonwebtoken::get_current_timestamp();
+        // The session is one that there is.
+        let real: Value = jsonwebtoken::dangerous::insecure_decode(client.token.as_ref().unwrap()).unwrap().claims;
         Self {
             header: json!({ "typ": "at+jwt", "alg": "HS256" }),
             claims: json!({
                 "iss": auth.issuer, "aud": auth.audience, "sub": client.id(), "exp": now + 60, "nbf": now, "iat": now,
-                "jti": Uuid::now_v7(),
+                "jti": Uuid::now_v7(), "sid": real["sid"], "scope": real["scope"],
             }),
             algorithm: Algorithm::HS256,
             key: auth.secret_key.expose_secret().as_bytes().to_owned(),

@@ -5,6 +5,7 @@ pub mod client;
 pub mod database;
 pub mod document;
 pub mod forgery;
+pub mod outbox;
 pub mod socket;
 
 pub use app::TestApp;

@@ -1,0 +1,94 @@
+//! Opaque secrets: refresh tokens, links in mails, API keys. They are random, so that a plain hash of
+//! them is enough at rest: nobody can guess what was hashed.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// What begins an API key, so that people and scanners know one when they see it.
+pub const API_KEY_PREFIX: &str = "kl_";
+
+/// Bytes of a secret: 256 bits.
+const BYTES: usize = 32;
+
+fn random() -> Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(bytes)
+}
+
+/// A new secret: 43 characters of base64url.
+///
+/// # Errors
+/// Only when the system has no randomness.
+pub fn new_secret() -> Result<String> {
+    random().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// What is stored of a secret: its SHA-256, 43 characters of base64url.
+#[must_use]
+pub fn hash_secret(secret: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
+}
+
+/// A refresh token: a part that all tokens of a session share and by which the session is found, and a
+/// part that is new with each of them. Who has the first and not the newest second part shows a token that was
+/// spent, and not one that somebody made up.
+#[derive(Clone)]
+pub struct RefreshToken {
+    family: [u8; BYTES],
+    secret: [u8; BYTES],
+}
+
+impl RefreshToken {
+    /// The first one of a new session.
+    ///
+    /// # Errors
+    /// Only when the system has no randomness.
+    pub fn new() -> Result<Self> {
+        Ok(Self { family: random()?, secret: random()? })
+    }
+
+    /// Reads a token; `None` for what cannot be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (family, secret) = bytes.split_first_chunk::<BYTES>()?;
+        Some(Self { family: *family, secret: secret.try_into().ok()? })
+    }
+
+    /// The token as the client gets it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode([self.family, self.secret].concat())
+    }
+
+    /// What is stored to find the session.
+    #[must_use]
+    pub fn family_hash(&self) -> String {
+        hash_secret(self.family)
+    }
+
+    /// What is stored to tell whether this is the newest token.
+    #[must_use]
+    pub fn secret_hash(&self) -> String {
+        hash_secret(self.secret)
+    }
+
+    /// The token that follows. It is always the same one, so that a client whose answer was lost, or who asked
+    /// twenty times at once, is given it again, although it is stored nowhere. Only who has `key` can tell it.
+    ///
+    /// # Errors
+    /// Only on a mistake of ours.
+    pub(super) fn next(&self, key: &SecretString) -> Result<Self> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).map_err(Error::internal)?;
+        mac.update(b"refresh token");
+        mac.update(&self.family);
+        mac.update(&self.secret);
+        Ok(Self { family: self.family, secret: mac.finalize().into_bytes().into() })
+    }
+}

@@ -1,0 +1,37 @@
+//! The table `sessions`.
+#![expect(missing_docs, reason = "the columns are described where they are said, in schemas::session")]
+
+use sea_orm::entity::prelude::*;
+
+/// One login, from the password to the logout. Holds no secret, only what tells whether one is right.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub user_id: Uuid,
+    #[sea_orm(column_type = "String(StringLen::N(255))")]
+    pub scopes: String,
+    #[sea_orm(column_type = "String(StringLen::N(255))", nullable)]
+    pub user_agent: Option<String>,
+    #[sea_orm(column_type = "String(StringLen::N(45))", nullable)]
+    pub address: Option<String>,
+    /// Of the part that all refresh tokens of the session share.
+    #[sea_orm(column_type = "String(StringLen::N(43))")]
+    pub family_hash: String,
+    /// Of the part that only the newest refresh token has.
+    #[sea_orm(column_type = "String(StringLen::N(43))")]
+    pub refresh_hash: String,
+    /// Of that part of the one before it.
+    #[sea_orm(column_type = "String(StringLen::N(43))", nullable)]
+    pub spent_hash: Option<String>,
+    pub created_at: DateTimeUtc,
+    /// The login, or the last refresh.
+    pub last_used_at: DateTimeUtc,
+    pub expires_at: DateTimeUtc,
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

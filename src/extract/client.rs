@@ -1,0 +1,32 @@
+//! Who is at the other end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::header;
+use axum::http::request::Parts;
+
+use crate::core::client::{self, Client, Peer, USER_AGENT_LENGTH};
+use crate::core::config::Settings;
+
+/// The client's address and what it calls itself.
+pub struct FromClient(pub Client);
+
+impl<S> FromRequestParts<S> for FromClient
+where
+    S: Send + Sync,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get().map(|Peer(address)| *address);
+        let settings = Arc::<Settings>::from_ref(state);
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Self(Client {
+            address: client::address(peer, &parts.headers, &settings.server.trusted_proxies),
+            user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_LENGTH).collect()),
+        }))
+    }
+}

@@ -1,0 +1,63 @@
+//! `/users/me/api-keys`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::auth::CurrentSession;
+use crate::error::Result;
+use crate::extract::{FromClient, ValidJson, ValidPath, ValidQuery};
+use crate::schemas::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyPath};
+use crate::schemas::page::Paging;
+use crate::schemas::scope::ME;
+use crate::services::accounts::Accounts;
+use crate::services::api_key;
+use crate::state::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_api_keys, create_api_key)).routes(routes!(revoke_api_key))
+}
+
+/// List the caller's API keys, newest first.
+#[utoipa::path(
+    get, path = "/", tag = "api-keys", security(("oauth2" = ["me"])), params(Paging),
+    responses((status = OK, body = ApiKeyPage)),
+)]
+async fn read_api_keys(
+    State(accounts): State<Accounts>,
+    CurrentSession { user, .. }: CurrentSession<ME>,
+    ValidQuery(paging): ValidQuery<Paging>,
+) -> Result<Json<ApiKeyPage>> {
+    api_key::list(&accounts.db, user.id, paging).await.map(Json)
+}
+
+/// Make an API key, which is shown this once.
+#[utoipa::path(
+    post, path = "/", tag = "api-keys", security(("oauth2" = ["me"])), request_body = ApiKeyCreate,
+    responses((status = CREATED, body = ApiKeyCreated)),
+)]
+async fn create_api_key(
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentSession { user, .. }: CurrentSession<ME>,
+    ValidJson(data): ValidJson<ApiKeyCreate>,
+) -> Result<(StatusCode, Json<ApiKeyCreated>)> {
+    let created = api_key::create(&accounts, &client, user.id, data).await?;
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// Revoke an API key.
+#[utoipa::path(
+    delete, path = "/{api_key_id}", tag = "api-keys", security(("oauth2" = ["me"])), params(ApiKeyPath),
+    responses((status = NO_CONTENT)),
+)]
+async fn revoke_api_key(
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentSession { user, .. }: CurrentSession<ME>,
+    ValidPath(path): ValidPath<ApiKeyPath>,
+) -> Result<StatusCode> {
+    api_key::revoke(&accounts, &client, user.id, path.api_key_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

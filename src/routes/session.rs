@@ -1,0 +1,48 @@
+//! `/users/me/sessions`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::auth::CurrentSession;
+use crate::error::Result;
+use crate::extract::{FromClient, ValidPath, ValidQuery};
+use crate::schemas::page::Paging;
+use crate::schemas::scope::ME;
+use crate::schemas::session::{SessionPage, SessionPath};
+use crate::services::accounts::Accounts;
+use crate::services::session;
+use crate::state::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_sessions)).routes(routes!(end_session))
+}
+
+/// List the caller's sessions, newest first.
+#[utoipa::path(
+    get, path = "/", tag = "sessions", security(("oauth2" = ["me"])), params(Paging),
+    responses((status = OK, body = SessionPage)),
+)]
+async fn read_sessions(
+    State(accounts): State<Accounts>,
+    CurrentSession { user, session }: CurrentSession<ME>,
+    ValidQuery(paging): ValidQuery<Paging>,
+) -> Result<Json<SessionPage>> {
+    session::list(&accounts.db, user.id, session, accounts.now(), paging).await.map(Json)
+}
+
+/// End one of the caller's sessions.
+#[utoipa::path(
+    delete, path = "/{session_id}", tag = "sessions", security(("oauth2" = ["me"])), params(SessionPath),
+    responses((status = NO_CONTENT)),
+)]
+async fn end_session(
+    State(accounts): State<Accounts>,
+    FromClient(client): FromClient,
+    CurrentSession { user, .. }: CurrentSession<ME>,
+    ValidPath(path): ValidPath<SessionPath>,
+) -> Result<StatusCode> {
+    session::end(&accounts, &client, user.id, path.session_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

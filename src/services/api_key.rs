@@ -1,0 +1,149 @@
+//! API keys: with which machines act for a user.
+
+use std::time::Instant;
+
+use chrono::{TimeDelta, Utc};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+use uuid::Uuid;
+
+use super::accounts::Accounts;
+use super::audit_event::{self, Event};
+use super::caller::{Caller, Credential};
+use crate::core::client::Client;
+use crate::core::database::begin_write;
+use crate::core::security::{API_KEY_PREFIX, hash_secret, new_secret};
+use crate::entities::api_key::{ActiveModel, Column, Entity, Model};
+use crate::entities::user;
+use crate::error::{Error, Result};
+use crate::schemas::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyRead};
+use crate::schemas::audit_event::AuditKind;
+use crate::schemas::page::{Page, Paging};
+use crate::schemas::scope::Scopes;
+
+const NOT_FOUND: Error = Error::NotFound("API key not found");
+
+/// The use of a key is written down once in so long.
+const USE_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+fn read_model(key: Model) -> ApiKeyRead {
+    let Model { id, user_id: _, name, scopes, key_hash: _, created_at, last_used_at, expires_at } = key;
+    ApiKeyRead { id, name, scope: scopes, created_at, last_used_at, expires_at }
+}
+
+/// Who showed this key. One query, or none within the second; once a minute the use is written down.
+///
+/// # Errors
+/// 401 for a key that is unknown, past or revoked, or whose user may not log in any more.
+pub async fn authenticate(accounts: &Accounts, client: &Client, key: &str) -> Result<Caller> {
+    let key_hash = hash_secret(key);
+    let credential = Credential::ApiKey(key_hash.clone());
+    if let Some(caller) = accounts.callers.get(&credential) {
+        return Ok(caller);
+    }
+    let (asked, now) = (Instant::now(), accounts.now());
+    let good = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
+    let found = Entity::find()
+        .filter(Column::KeyHash.eq(key_hash))
+        .filter(good)
+        .find_also_related(user::Entity)
+        .one(&accounts.db)
+        .await?;
+    let Some((key, Some(user))) = found else { return Err(Error::Unauthorized) };
+    if !user.is_active {
+        return Err(Error::Unauthorized);
+    }
+    let scopes = Scopes::try_from(key.scopes.as_str()).map_err(Error::internal)?;
+    let caller = Caller { user: user.into(), scopes, session: None };
+    accounts.callers.remember(credential, caller.clone(), asked);
+    if key.last_used_at.is_none_or(|used| used + USE_RECORDED_EVERY <= now) {
+        // No reason to refuse the request: the database may be one that can only be read now.
+        if let Err(error) = record_use(accounts, client, &key, now).await {
+            tracing::warn!(%error, cause = error.cause(), "the use of a key could not be written down");
+        }
+    }
+    Ok(caller)
+}
+
+/// Of several requests at once one writes it down.
+async fn record_use(accounts: &Accounts, client: &Client, key: &Model, now: chrono::DateTime<Utc>) -> Result<()> {
+    let not_lately =
+        Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lte(now - USE_RECORDED_EVERY));
+    let transaction = begin_write(&accounts.db).await?;
+    let recorded = Entity::update_many()
+        .col_expr(Column::LastUsedAt, Expr::value(now))
+        .filter(Column::Id.eq(key.id))
+        .filter(not_lately)
+        .exec(&transaction)
+        .await?;
+    if recorded.rows_affected > 0 {
+        let detail = Some(format!("key {}", key.id));
+        let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyUsed, key.user_id, client) };
+        audit_event::record(&transaction, now, event).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// A new key of the user, which is shown this once.
+///
+/// # Errors
+/// 401 when the user was deleted in the meantime.
+pub async fn create(accounts: &Accounts, client: &Client, user: Uuid, data: ApiKeyCreate) -> Result<ApiKeyCreated> {
+    let ApiKeyCreate { name, scope, expires_in_days } = data;
+    let now = accounts.now();
+    let key = format!("{API_KEY_PREFIX}{}", new_secret()?);
+    let row = ActiveModel {
+        id: Set(Uuid::now_v7()),
+        user_id: Set(user),
+        name: Set(name),
+        scopes: Set(Scopes::from(scope).to_string()),
+        key_hash: Set(hash_secret(&key)),
+        created_at: Set(now),
+        last_used_at: Set(None),
+        expires_at: Set(expires_in_days.map(|days| now + TimeDelta::days(days.into()))),
+    };
+    let transaction = begin_write(&accounts.db).await?;
+    let row = row.insert(&transaction).await.map_err(super::user::gone)?;
+    let detail = Some(format!("key {}", row.id));
+    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, user, client) };
+    audit_event::record(&transaction, now, event).await?;
+    transaction.commit().await?;
+    Ok(ApiKeyCreated { key, api_key: read_model(row) })
+}
+
+/// Some of the user's keys, newest first.
+pub async fn list(db: &impl ConnectionTrait, user: Uuid, paging: Paging) -> Result<ApiKeyPage> {
+    let own = Entity::find().filter(Column::UserId.eq(user));
+    let count = own.clone().count(db).await?;
+    let keys = own
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .offset(paging.skip.unsigned_abs())
+        .limit(paging.limit.unsigned_abs())
+        .all(db)
+        .await?;
+    Ok(Page { data: keys.into_iter().map(read_model).collect(), count })
+}
+
+/// Revokes one of the user's keys.
+///
+/// # Errors
+/// 404 when it is not one of his.
+pub async fn revoke(accounts: &Accounts, client: &Client, user: Uuid, id: Uuid) -> Result<()> {
+    let transaction = begin_write(&accounts.db).await?;
+    let revoked = Entity::delete_many().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user)).exec(&transaction);
+    if revoked.await?.rows_affected == 0 {
+        return Err(NOT_FOUND);
+    }
+    let detail = Some(format!("key {id}"));
+    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyRevoked, user, client) };
+    audit_event::record(&transaction, accounts.now(), event).await?;
+    transaction.commit().await?;
+    accounts.callers.forget(user);
+    Ok(())
+}

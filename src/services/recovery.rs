@@ -1,0 +1,94 @@
+//! A new password for who has forgotten the old one.
+
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
+
+use super::accounts::Accounts;
+use super::audit_event::{self, Event};
+use super::user::{self, User};
+use super::{mailed, session};
+use crate::core::client::Client;
+use crate::core::database::begin_write;
+use crate::entities::user::{ActiveModel, Entity};
+use crate::entities::user_token::Purpose;
+use crate::error::Result;
+use crate::mail::Mail;
+use crate::schemas::audit_event::AuditKind;
+use crate::schemas::login::PasswordReset;
+use crate::schemas::text::Email;
+
+/// Mails a link to the user with this address, if there is an active one. What is to be done for him is done
+/// after the answer, which so says and takes the same for an address that nobody has.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn request(accounts: &Accounts, client: &Client, email: &Email) -> Result<()> {
+    let user = user::find_by_login(&accounts.db, email.as_str()).await?.filter(|user| user.is_active);
+    let (accounts, client) = (accounts.clone(), client.clone());
+    tokio::spawn(async move {
+        if let Some(user) = user
+            && let Err(error) = mail_link(&accounts, &client, user).await
+        {
+            tracing::error!(%error, "a password could not be recovered");
+        }
+    });
+    Ok(())
+}
+
+async fn mail_link(accounts: &Accounts, client: &Client, user: User) -> Result<()> {
+    let (now, seconds) = (accounts.now(), accounts.settings().reset_token_seconds);
+    let transaction = begin_write(&accounts.db).await?;
+    let expires_at = mailed::after(now, seconds);
+    let token = mailed::issue(&transaction, user.id, Purpose::ResetPassword, &user.email, expires_at).await?;
+    let event =
+        Event { kind: AuditKind::PasswordResetRequested, user: Some(user.id), actor: None, client, detail: None };
+    audit_event::record(&transaction, now, event).await?;
+    transaction.commit().await?;
+    let link = accounts.mailer.link("reset-password", &token);
+    accounts.mailer.send(Mail {
+        to: user.email,
+        subject: "Password recovery",
+        text: format!(
+            "Somebody, probably you, asked for a new password. Set it within {} minutes here:\n\n{link}\n\n\
+             If it was not you, there is nothing to do: the password stays as it is.\n",
+            seconds / 60
+        ),
+    });
+    Ok(())
+}
+
+/// Sets a new password on the strength of a mailed link, and ends every session.
+///
+/// # Errors
+/// 400 for a link that is not good, 422 for a password that is too easy to guess, which leaves the link good.
+pub async fn reset(accounts: &Accounts, client: &Client, data: PasswordReset) -> Result<()> {
+    let PasswordReset { token, new_password } = data;
+    let now = accounts.now();
+    // Before anything dear is done for whoever asks.
+    let link = mailed::find(&accounts.db, &token, Purpose::ResetPassword, now).await?.ok_or(mailed::INVALID)?;
+    let user = Entity::find_by_id(link.user_id).one(&accounts.db).await?.ok_or(mailed::INVALID)?;
+    let hash = user::hash_for(accounts, &user, "new_password", new_password).await?;
+
+    let transaction = begin_write(&accounts.db).await?;
+    // The user first, as everywhere: two who want both wait for one another in one order.
+    let user = Entity::find_by_id(link.user_id).lock_exclusive().one(&transaction).await?.ok_or(mailed::INVALID)?;
+    let link = mailed::take(&transaction, &token, Purpose::ResetPassword, now).await?;
+    if !user.is_active || user.email != link.email {
+        return Err(mailed::INVALID);
+    }
+    let change = ActiveModel {
+        id: Unchanged(user.id),
+        hashed_password: Set(hash),
+        // The link arrived there.
+        email_verified: Set(true),
+        ..Default::default()
+    };
+    change.update(&transaction).await?;
+    mailed::revoke(&transaction, user.id).await?;
+    session::end_others(&transaction, user.id, None).await?;
+    let event = Event { kind: AuditKind::PasswordReset, user: Some(user.id), actor: None, client, detail: None };
+    audit_event::record(&transaction, now, event).await?;
+    transaction.commit().await?;
+    accounts.callers.forget(user.id);
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! What the application has mailed.
+
+use std::collections::HashSet;
+use std::fs;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::socket::PATIENCE;
+
+/// A folder of mails.
+pub struct Outbox {
+    folder: TempDir,
+    read: Mutex<HashSet<String>>,
+}
+
+impl Outbox {
+    pub fn new(folder: TempDir) -> Self {
+        Self { folder, read: Mutex::default() }
+    }
+
+    /// Every mail that nobody has asked for yet, as text, oldest first.
+    pub fn unread(&self) -> Vec<String> {
+        let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".eml") && self.read.lock().unwrap().insert(name.clone()));
+        names.sort();
+        names.into_iter().map(|name| decoded(&fs::read_to_string(self.folder.path().join(name)).unwrap())).collect()
+    }
+
+    /// The next mail to this address, once it is there; earlier ones count as read.
+    pub async fn next(&self, to: &str) -> String {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let head = format!("To: {to}\r\n");
+            if let Some(mail) = self.unread().into_iter().rfind(|mail| mail.contains(&head)) {
+                return mail;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("no mail to {to}");
+    }
+
+    /// The token of the link in the next mail to this address.
+    pub async fn token(&self, to: &str) -> String {
+        let mail = self.next(to).await;
+        let (_, token) = mail.split_once("?token=").unwrap_or_else(|| panic!("no link: {mail}"));
+        token.split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+/// Quoted-printable, as far as mails in plain English need it.
+fn decoded(mail: &str) -> String {
+    mail.replace("=\r\n", "").replace("=3D", "=")
+}

@@ -66,7 +66,10 @@ fn what_can_be_refused_is_documented() {
         let takes_input = has("requestBody") || has("parameters");
         assert_eq!(takes_input, documents("422"), "{method} {path}: 422");
         assert_eq!(has("requestBody"), documents("415") && documents("413"), "{method} {path}: 413 and 415");
-        assert_eq!(has("security"), documents("401"), "{method} {path}: 401");
+        // A refresh token is no token of a caller, but as good or bad as one.
+        let shows_token = has("security") || path.ends_with("/login/refresh");
+        assert_eq!(shows_token, documents("401"), "{method} {path}: 401");
+        assert_eq!(has("security"), documents("403"), "{method} {path}: 403");
     }
 }
 

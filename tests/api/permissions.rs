@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 
 use axum::http::StatusCode;
-use keel::schemas::item::ItemRead;
 use serde_json::{Value, json};
 
 use crate::support::document::operations;
 use crate::support::{Client, TestApp};
 
 /// Operation, body, and what each caller is answered: nobody, the owner, another user, a superuser.
-/// `{user_id}` in a path is the owner, `{item_id}` an item of his, `OWNER` in a body his username.
+/// `{user_id}` in a path is the owner, `{item_id}` and the like something of his, `OWNER` in a body his username;
+/// `REFRESH`, `RESET` and `VERIFY` are tokens of his.
 type Row = (&'static str, &'static str, [u16; 4]);
 
 const SIGNUP: &str = r#"{ "email": "new@OWNER.example.com", "password": "correct horse battery" }"#;
-const NEW_PASSWORD: &str =
-    r#"{ "current_password": "correct horse battery", "new_password": "another horse battery" }"#;
+const NEW_PASSWORD: &str = r#"{ "current_password": "correct horse battery", "new_password": "kettle with a lid" }"#;
+const EMAIL: &str = r#"{ "email": "OWNER@example.com" }"#;
 const LOGIN: &str = "username=OWNER&password=correct+horse+battery";
 
 #[rustfmt::skip]
@@ -26,7 +26,17 @@ const TABLE: &[Row] = &[
 
     ("login-login_access_token", LOGIN, [200, 200, 200, 200]),
     ("login-token", LOGIN, [200, 200, 200, 200]),
+    ("login-jwks", "", [200, 200, 200, 200]),
+    ("login-refresh", r#"{ "refresh_token": "REFRESH" }"#, [200, 200, 200, 200]),
     ("login-test_token", "", [401, 200, 200, 200]),
+    ("login-logout", "", [401, 204, 204, 204]),
+    ("login-logout_all", "", [401, 204, 204, 204]),
+
+    ("recovery-recover_password", EMAIL, [200, 200, 200, 200]),
+    ("recovery-recover_password_by_path", "", [200, 200, 200, 200]),
+    ("recovery-reset_password", r#"{ "token": "RESET", "new_password": "kettle with a lid" }"#, [200, 200, 200, 200]),
+    ("recovery-request_email_verification", EMAIL, [200, 200, 200, 200]),
+    ("recovery-verify_email", r#"{ "token": "VERIFY" }"#, [200, 200, 200, 200]),
 
     ("users-signup", SIGNUP, [201, 201, 201, 201]),
     ("users-read_users", "", [401, 403, 403, 200]),
@@ -39,6 +49,13 @@ const TABLE: &[Row] = &[
     ("users-update_user", r#"{ "age": 30 }"#, [401, 403, 403, 200]),
     ("users-delete_user", "", [401, 403, 403, 204]),
     ("users-read_user_item", "", [401, 200, 404, 200]),
+
+    ("sessions-read_sessions", "", [401, 200, 200, 200]),
+    ("sessions-end_session", "", [401, 204, 404, 404]),
+    ("api-keys-read_api_keys", "", [401, 200, 200, 200]),
+    ("api-keys-create_api_key", r#"{ "name": "ci", "scope": "items" }"#, [401, 201, 201, 201]),
+    ("api-keys-revoke_api_key", "", [401, 204, 404, 404]),
+    ("audit-events-read_audit_events", "", [401, 403, 403, 200]),
 
     ("items-read_items", "", [401, 200, 200, 200]),
     ("items-create_item", r#"{ "title": "kettle" }"#, [401, 201, 201, 201]),
@@ -64,24 +81,52 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                 2 => app.user(&format!("other-{row}")).await,
                 _ => app.superuser(&format!("root-{row}")).await,
             };
-            *status = call(&client, &owner, id, body).await.as_u16();
+            *status = call(&app, &client, &owner, id, body).await.as_u16();
         }
         assert_eq!(answered, *expected, "{id} by nobody, the owner, another user, a superuser");
     }
 }
 
-async fn call(client: &Client, owner: &Client, id: &str, body: &str) -> StatusCode {
+async fn call(app: &TestApp, client: &Client, owner: &Client, id: &str, body: &str) -> StatusCode {
     let operation = operations().find(|operation| operation.value["operationId"] == *id);
     let operation = operation.unwrap_or_else(|| panic!("{id} has a row, but is not in the document"));
-    let item: ItemRead = owner.post("/items", json!({ "title": "kettle", "price": 2 })).await.created();
-    let path = operation.path.replace("{user_id}", &owner.id().to_string()).replace("{item_id}", &item.id.to_string());
+    let path = path_of_owner(owner, operation.path).await;
     let media_type = match &operation.value["requestBody"]["content"] {
         Value::Object(content) => content.keys().next().map(String::as_str),
         _ => None,
     };
     let headers: Vec<(&str, &str)> = media_type.into_iter().map(|media_type| ("content-type", media_type)).collect();
-    let body = body.replace("OWNER", &owner.user.as_ref().unwrap().username);
+    let user = owner.user.as_ref().unwrap();
+    let mut body = body.replace("OWNER", &user.username).replace("REFRESH", owner.refresh_token.as_ref().unwrap());
+    if body.contains("RESET") {
+        app.anonymous().post("/password-recovery", json!({ "email": user.email })).await.expect(StatusCode::OK);
+        body = body.replace("RESET", &app.outbox.token(&user.email).await);
+    }
+    if body.contains("VERIFY") {
+        let email = format!("new-{}", user.email);
+        owner.patch("/users/me", json!({ "email": email })).await.expect(StatusCode::OK);
+        body = body.replace("VERIFY", &app.outbox.token(&email).await);
+    }
     client.send(operation.method.clone(), &path, &headers, body.into()).await.status
+}
+
+/// The path to what is the owner's.
+async fn path_of_owner(owner: &Client, path: &str) -> String {
+    let mut path = path.replace("{user_id}", &owner.id().to_string());
+    path = path.replace("{email}", &owner.user.as_ref().unwrap().email);
+    if path.contains("{item_id}") {
+        let item: Value = owner.post("/items", json!({ "title": "kettle", "price": 2 })).await.created();
+        path = path.replace("{item_id}", item["id"].as_str().unwrap());
+    }
+    if path.contains("{session_id}") {
+        let sessions: Value = owner.get("/users/me/sessions").await.ok();
+        path = path.replace("{session_id}", sessions["data"][0]["id"].as_str().unwrap());
+    }
+    if path.contains("{api_key_id}") {
+        let key: Value = owner.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.created();
+        path = path.replace("{api_key_id}", key["api_key"]["id"].as_str().unwrap());
+    }
+    path
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
 use keel::schemas::item::{ItemPage, ItemRead};
+use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
 use serde_json::json;
 
@@ -72,6 +73,9 @@ async fn who_is_deactivated_is_out_with_the_next_request() {
     ann.delete(&format!("/items/{}", item.id)).await.is_unauthorized();
 
     root.patch(&path(&ann), json!({ "is_active": true })).await.ok::<UserRead>();
+    ann.get("/users/me").await.is_unauthorized();
+    let token: Token = app.log_in("ann", PASSWORD).await.ok();
+    let ann = app.bearer(&token.access_token);
     assert_eq!(ann.get(&format!("/items/{}", item.id)).await.ok::<ItemRead>(), item, "nothing is lost");
 }
 

@@ -102,13 +102,17 @@ pub fn text(rules: &Rules, length: usize) -> String {
     match rules.get("format").and_then(Value::as_str) {
         Some("uuid") => return Uuid::now_v7().to_string(),
         Some("email") => return email(length),
+        // Nothing that is easily guessed, of one byte and of more.
+        Some("password") => return "q7ßk2vØw9z🫖m4xé8".chars().cycle().take(length).collect(),
         _ => {}
     }
     let Some(pattern) = rules.get("pattern").and_then(Value::as_str) else { return "🫖".repeat(length) };
     let repeated = ["🫖", "é", "a"].map(|character| character.repeat(length));
     let literal = [pattern.trim_start_matches('^').trim_end_matches('$').to_owned()];
     let pattern = Regex::new(pattern).unwrap();
-    let mut fitting = repeated.into_iter().chain(literal).filter(|text| pattern.is_match(text));
+    // What names of scopes look like.
+    let names = ["items".to_owned()];
+    let mut fitting = repeated.into_iter().chain(literal).chain(names).filter(|text| pattern.is_match(text));
     fitting.next().unwrap_or_else(|| panic!("no text for {pattern}: teach the walker"))
 }
 

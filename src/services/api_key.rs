@@ -1,7 +1,5 @@
 //! API keys: with which machines act for a user.
 
-use std::time::Instant;
-
 use chrono::{TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
@@ -42,10 +40,11 @@ fn read_model(key: Model) -> ApiKeyRead {
 pub async fn authenticate(accounts: &Accounts, client: &Client, key: &str) -> Result<Caller> {
     let key_hash = hash_secret(key);
     let credential = Credential::ApiKey(key_hash.clone());
-    if let Some(caller) = accounts.callers.get(&credential) {
-        return Ok(caller);
-    }
-    let (asked, now) = (Instant::now(), accounts.now());
+    let asked = match accounts.callers.get(&credential) {
+        Ok(caller) => return Ok(caller),
+        Err(asked) => asked,
+    };
+    let now = accounts.now();
     let good = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
     let found = Entity::find()
         .filter(Column::KeyHash.eq(key_hash))
@@ -59,7 +58,7 @@ pub async fn authenticate(accounts: &Accounts, client: &Client, key: &str) -> Re
     }
     let scopes = Scopes::try_from(key.scopes.as_str()).map_err(Error::internal)?;
     let caller = Caller { user: user.into(), scopes, session: None };
-    accounts.callers.remember(credential, caller.clone(), asked);
+    accounts.callers.remember(credential, caller.clone(), &asked);
     if key.last_used_at.is_none_or(|used| used + USE_RECORDED_EVERY <= now) {
         // No reason to refuse the request: the database may be one that can only be read now.
         if let Err(error) = record_use(accounts, client, &key, now).await {

@@ -1,7 +1,7 @@
 //! Who is behind a token or a key, and what was found out about that a moment ago.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -33,14 +33,26 @@ pub enum Credential {
 /// this process changes counts at once; what another one changes, when the second is over.
 #[derive(Clone)]
 pub struct Callers {
-    entries: Arc<Mutex<HashMap<Credential, Entry>>>,
+    known: Arc<Mutex<Known>>,
     good_for: Duration,
+}
+
+#[derive(Default)]
+struct Known {
+    entries: HashMap<Credential, Entry>,
+    /// Counts what was forgotten.
+    changes: u64,
 }
 
 struct Entry {
     caller: Caller,
-    /// When the database was asked.
     asked: Instant,
+}
+
+/// When the database was asked, and what had been forgotten by then.
+pub(super) struct Asked {
+    at: Instant,
+    changes: u64,
 }
 
 /// Above this, what is past is thrown away before something is added.
@@ -50,29 +62,38 @@ impl Callers {
     /// Remembers for so many milliseconds; 0 remembers nothing.
     #[must_use]
     pub fn new(milliseconds: u64) -> Self {
-        Self { entries: Arc::default(), good_for: Duration::from_millis(milliseconds) }
+        Self { known: Arc::default(), good_for: Duration::from_millis(milliseconds) }
     }
 
-    pub(super) fn get(&self, credential: &Credential) -> Option<Caller> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(credential)?;
-        (entry.asked.elapsed() < self.good_for).then(|| entry.caller.clone())
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn remember(&self, credential: Credential, caller: Caller, asked: Instant) {
-        if self.good_for.is_zero() {
+    /// The caller, or what to hand to [`Self::remember`] once the database has told.
+    pub(super) fn get(&self, credential: &Credential) -> Result<Caller, Asked> {
+        let known = self.lock();
+        match known.entries.get(credential) {
+            Some(entry) if entry.asked.elapsed() < self.good_for => Ok(entry.caller.clone()),
+            _ => Err(Asked { at: Instant::now(), changes: known.changes }),
+        }
+    }
+
+    pub(super) fn remember(&self, credential: Credential, caller: Caller, asked: &Asked) {
+        let mut known = self.lock();
+        // What the database said may be what was forgotten in the meantime.
+        if self.good_for.is_zero() || known.changes != asked.changes {
             return;
         }
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= ROOM {
-            entries.retain(|_, entry| entry.asked.elapsed() < self.good_for);
+        if known.entries.len() >= ROOM {
+            known.entries.retain(|_, entry| entry.asked.elapsed() < self.good_for);
         }
-        entries.insert(credential, Entry { caller, asked });
+        known.entries.insert(credential, Entry { caller, asked: asked.at });
     }
 
     /// Something about the user has changed: the next request looks again.
     pub(super) fn forget(&self, user: Uuid) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|_, entry| entry.caller.user.id != user);
+        let mut known = self.lock();
+        known.changes += 1;
+        known.entries.retain(|_, entry| entry.caller.user.id != user);
     }
 }

@@ -1,7 +1,5 @@
 //! Sessions: opened by a login, refreshed, listed and ended.
 
-use std::time::Instant;
-
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -83,10 +81,10 @@ pub async fn authenticate(accounts: &Accounts, claims: &Claims) -> Result<Caller
         let is_his = caller.user.id == claims.sub && Scopes::try_from(claims.scope.as_str()) == Ok(caller.scopes);
         if is_his { Ok(caller) } else { Err(Error::Unauthorized) }
     };
-    if let Some(caller) = accounts.callers.get(&credential) {
-        return says(caller);
-    }
-    let asked = Instant::now();
+    let asked = match accounts.callers.get(&credential) {
+        Ok(caller) => return says(caller),
+        Err(asked) => asked,
+    };
     let found = Entity::find_by_id(claims.sid)
         .filter(Column::ExpiresAt.gt(accounts.now()))
         .find_also_related(user::Entity)
@@ -98,7 +96,7 @@ pub async fn authenticate(accounts: &Accounts, claims: &Claims) -> Result<Caller
     }
     let scopes = Scopes::try_from(session.scopes.as_str()).map_err(Error::internal)?;
     let caller = Caller { user: user.into(), scopes, session: Some(session.id) };
-    accounts.callers.remember(credential, caller.clone(), asked);
+    accounts.callers.remember(credential, caller.clone(), &asked);
     says(caller)
 }
 

@@ -6,7 +6,9 @@
 
 mod support;
 
+mod api_key;
 mod architecture;
+mod audit_event;
 mod cli;
 mod config;
 mod contract;
@@ -16,10 +18,17 @@ mod drift;
 mod hostile;
 mod http;
 mod item;
+mod limits;
 mod login;
+mod password;
 mod permissions;
+mod recovery;
+mod scopes;
 mod server;
+mod session;
+mod signing_keys;
 mod signup;
 mod superuser;
 mod tokens;
 mod user;
+mod verification;

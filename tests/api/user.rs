@@ -181,7 +181,7 @@ async fn a_password_that_was_changed_in_the_meantime_stays() {
     let change = json!({ "current_password": PASSWORD, "new_password": "set by the old one" });
     let change = serde_json::from_value(change).unwrap();
     let session = uuid::Uuid::nil();
-    user::update_password(accounts, &Default::default(), &stale, session, change).await.unwrap_err();
+    user::update_password(accounts, &keel::core::client::Client::default(), &stale, session, change).await.unwrap_err();
     app.anonymous()
         .form("/token", &[("username", "ann"), ("password", "set by a superuser")])
         .await

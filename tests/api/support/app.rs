@@ -114,7 +114,7 @@ impl TestApp {
     async fn sign_in(&self, name: &str, is_superuser: bool) -> Client {
         let data = json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
         let data = serde_json::from_value(data).unwrap();
-        let (accounts, client) = (&self.state.accounts, Default::default());
+        let (accounts, client) = (&self.state.accounts, keel::core::client::Client::default());
         // By a superuser, and so verified.
         let actor = Some(uuid::Uuid::nil());
         let user: UserRead = user::create(accounts, &client, actor, data, is_superuser).await.unwrap();

@@ -13,8 +13,8 @@ use super::client::Answer;
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(keel::app::document()).unwrap());
 
 /// What any operation may be answered before it is reached: an untrusted host, a method that the path
-/// does not have, a body that does not arrive.
-const BEFORE_THE_OPERATION: [u16; 3] = [400, 405, 408];
+/// does not have, a body that does not arrive, too many requests from one address.
+const BEFORE_THE_OPERATION: [u16; 4] = [400, 405, 408, 429];
 
 /// One method of one path.
 pub struct Operation {

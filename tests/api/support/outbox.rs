@@ -24,7 +24,8 @@ impl Outbox {
     pub fn unread(&self) -> Vec<String> {
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
-        names.retain(|name| name.ends_with(".eml") && self.read.lock().unwrap().insert(name.clone()));
+        // What is still being written has another ending.
+        names.retain(|name| name.contains(".eml") && self.read.lock().unwrap().insert(name.clone()));
         names.sort();
         names.into_iter().map(|name| decoded(&fs::read_to_string(self.folder.path().join(name)).unwrap())).collect()
     }

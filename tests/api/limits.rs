@@ -1,0 +1,234 @@
+//! How often something may be tried.
+
+use std::net::SocketAddr;
+
+use axum::http::{Method, Request, StatusCode};
+use chrono::TimeDelta;
+use keel::core::client::Peer;
+use keel::schemas::login::Token;
+use keel::schemas::message::Message;
+use keel::schemas::user::UserRead;
+use serde_json::json;
+
+use crate::support::app::PASSWORD;
+use crate::support::{Answer, Client, TestApp};
+
+async fn limited() -> TestApp {
+    TestApp::with(|settings| {
+        settings.rate_limit.enabled = true;
+        settings.rate_limit.login_attempts = 5;
+        settings.rate_limit.login_window_seconds = 100;
+        settings.server.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+    })
+    .await
+}
+
+/// A login over a connection from this address.
+async fn log_in(app: &TestApp, username: &str, password: &str, peer: &str, forwarded: &[&str]) -> Answer {
+    let fields = [("username", username), ("password", password)];
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let mut request = Request::post("/api/v1/token")
+        .header("host", "testserver")
+        .header("content-type", "application/x-www-form-urlencoded");
+    for line in forwarded {
+        request = request.header("x-forwarded-for", *line);
+    }
+    let peer = peer.parse().map_or_else(|_| peer.parse::<SocketAddr>().unwrap(), |ip| SocketAddr::new(ip, 1234));
+    let request = request.extension(Peer(peer)).body(body.into()).unwrap();
+    app.anonymous().request(request).await
+}
+
+#[track_caller]
+fn is_too_many(answer: &Answer) -> i64 {
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.header("ratelimit-remaining"), "0");
+    assert!(answer.header("ratelimit-limit").parse::<u32>().unwrap() > 0);
+    assert!(answer.header("ratelimit-reset").parse::<u32>().unwrap() > 0);
+    let seconds = answer.header("retry-after").parse().unwrap();
+    assert!(seconds > 0);
+    seconds
+}
+
+#[tokio::test]
+async fn guessing_ends_whether_the_account_exists_or_not() {
+    let app = limited().await;
+    app.user("ann").await;
+    for name in ["ann", "ann@example.com", "nobody", "nobody@example.com"] {
+        let mut answers = Vec::new();
+        for _ in 0..7 {
+            answers.push(app.log_in(name, "kettle with a lid").await.status.as_u16());
+        }
+        assert_eq!(answers, [400, 400, 400, 400, 400, 429, 429], "{name}");
+        assert_eq!(app.log_in(&name.to_uppercase(), PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    // Others are not hindered by it.
+    app.user("bob").await;
+    app.log_in("bob", PASSWORD).await.ok::<Token>();
+}
+
+#[tokio::test]
+async fn nobody_is_locked_out_for_ever() {
+    let app = limited().await;
+    app.user("ann").await;
+    for _ in 0..5 {
+        app.log_in("ann", "kettle with a lid").await.expect(StatusCode::BAD_REQUEST);
+    }
+    let wait = is_too_many(&app.log_in("ann", PASSWORD).await);
+    assert_eq!(wait, 20, "one try comes back every window / attempts");
+    app.travel(TimeDelta::seconds(wait));
+    app.log_in("ann", PASSWORD).await.ok::<Token>();
+}
+
+#[tokio::test]
+async fn who_knows_his_password_may_use_it_as_often_as_he_likes() {
+    let app = limited().await;
+    app.user("ann").await;
+    for _ in 0..20 {
+        app.log_in("ann", PASSWORD).await.ok::<Token>();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_once_are_counted_before_they_are_answered() {
+    let app = limited().await;
+    app.user("ann").await;
+    let guesses: Vec<_> = (0..50)
+        .map(|number| {
+            let client = app.anonymous();
+            tokio::spawn(async move {
+                let password = format!("kettle number {number}");
+                client.form("/token", &[("username", "ann"), ("password", &password)]).await.status
+            })
+        })
+        .collect();
+    let mut tried = 0;
+    for guess in guesses {
+        tried += usize::from(guess.await.unwrap() == StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(tried, 5);
+}
+
+#[tokio::test]
+async fn one_address_cannot_try_all_accounts() {
+    let app = limited().await;
+    let mut tried = 0;
+    while log_in(&app, &format!("user-{tried}"), PASSWORD, "192.0.2.1", &[]).await.status == StatusCode::BAD_REQUEST {
+        tried += 1;
+    }
+    // Some tries come back meanwhile.
+    assert!((250..300).contains(&tried), "fifty accounts' worth, and not {tried}");
+    is_too_many(&log_in(&app, "somebody", PASSWORD, "192.0.2.1", &["198.51.100.7"]).await);
+    log_in(&app, "somebody", PASSWORD, "192.0.2.2", &[]).await.expect(StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn only_a_proxy_of_ours_says_where_a_request_is_from() {
+    let app = limited().await;
+    let root = app.superuser("root").await;
+    let address = async |peer: &str, forwarded: &[&str]| {
+        log_in(&app, "nobody-at-all", PASSWORD, peer, forwarded).await;
+        app.travel(TimeDelta::seconds(100));
+        let Token { access_token, .. } = app.log_in("root", PASSWORD).await.ok();
+        let page = app.bearer(&access_token).get("/audit-events?kind=login_failed&limit=1").await;
+        page.ok::<keel::schemas::audit_event::AuditEventPage>().data[0].address.clone().unwrap()
+    };
+    assert_eq!(root.user.as_ref().unwrap().username, "root");
+    for (peer, forwarded, expected) in [
+        ("192.0.2.1", &[][..], "192.0.2.1"),
+        ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
+        ("10.0.0.1", &[], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+        ("10.0.0.1", &["1.1.1.1, 198.51.100.7"], "198.51.100.7"),
+        ("10.0.0.1", &["1.1.1.1,198.51.100.7 ,10.0.0.2"], "198.51.100.7"),
+        ("10.0.0.1", &["1.1.1.1", "198.51.100.7", "10.0.0.2, 10.0.0.3"], "198.51.100.7"),
+        ("10.0.0.1", &["10.0.0.9"], "10.0.0.9"),
+        ("10.0.0.1", &["1.1.1.1, unknown"], "10.0.0.1"),
+        ("10.0.0.1", &["1.1.1.1, "], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7"),
+        ("10.0.0.1", &["[2001:db8::7]:4711"], "2001:db8::7"),
+        ("10.0.0.1", &["2001:db8::7, fd00::1"], "2001:db8::7"),
+        ("[::ffff:10.0.0.1]:80", &["198.51.100.7"], "198.51.100.7"),
+        ("[::ffff:192.0.2.1]:80", &["198.51.100.7"], "192.0.2.1"),
+    ] {
+        assert_eq!(address(peer, forwarded).await, expected, "{peer} {forwarded:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_customer_has_a_whole_network_of_ipv6() {
+    let app = limited().await;
+    let mut tried = 0;
+    loop {
+        let peer = format!("[2001:db8:1:2::{tried:x}]:80");
+        if log_in(&app, &format!("user-{tried}"), PASSWORD, &peer, &[]).await.status != StatusCode::BAD_REQUEST {
+            break;
+        }
+        tried += 1;
+    }
+    assert!((250..300).contains(&tried), "{tried}");
+    log_in(&app, "somebody", PASSWORD, "[2001:db8:1:3::1]:80", &[]).await.expect(StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn mails_cannot_be_asked_for_without_end() {
+    let app = limited().await;
+    app.user("ann").await;
+    for email in ["ann@example.com", "nobody@example.com"] {
+        for _ in 0..5 {
+            app.anonymous().post("/password-recovery", json!({ "email": email })).await.ok::<Message>();
+        }
+        is_too_many(&app.anonymous().post("/password-recovery", json!({ "email": email })).await);
+        is_too_many(&app.anonymous().post("/email-verification", json!({ "email": email })).await);
+        let path = format!("/password-recovery/{}", email.to_uppercase());
+        is_too_many(&app.anonymous().send(Method::POST, &path, &[], "".into()).await);
+    }
+}
+
+#[tokio::test]
+async fn signups_and_refreshes_have_a_limit_too() {
+    let app = limited().await;
+    let body = json!({ "email": "ann@example.com", "username": "ann", "password": PASSWORD });
+    app.anonymous().post("/users/signup", body.clone()).await.created::<UserRead>();
+    for _ in 0..49 {
+        app.anonymous().post("/users/signup", body.clone()).await.error(StatusCode::CONFLICT);
+    }
+    is_too_many(&app.anonymous().post("/users/signup", body).await);
+
+    let bob = app.user("bob").await;
+    let good = bob.refresh_token.clone().unwrap();
+    let spent = format!("{}{}", &good[..43], "A".repeat(43));
+    app.anonymous().post("/login/refresh", json!({ "refresh_token": spent })).await.is_unauthorized();
+    for _ in 0..49 {
+        app.anonymous().post("/login/refresh", json!({ "refresh_token": good })).await.is_unauthorized();
+    }
+    is_too_many(&app.anonymous().post("/login/refresh", json!({ "refresh_token": good })).await);
+}
+
+#[tokio::test]
+async fn requests_in_general_are_limited_where_that_is_set() {
+    let app = TestApp::with(|settings| {
+        settings.rate_limit.enabled = true;
+        settings.rate_limit.requests_per_second = 2;
+        settings.rate_limit.burst = 4;
+    })
+    .await;
+    let get = async |path: &str, peer: &str| {
+        let peer = Peer(SocketAddr::new(peer.parse().unwrap(), 80));
+        let request = Request::get(path).header("host", "testserver").header("origin", "https://app.example.com");
+        let client: Client = app.anonymous();
+        client.request(request.extension(peer).body("".into()).unwrap()).await
+    };
+    for left in ["3", "2", "1", "0"] {
+        let answer = get("/", "192.0.2.1").await.expect(StatusCode::OK);
+        assert_eq!((answer.header("ratelimit-limit"), answer.header("ratelimit-remaining")), ("4", left));
+    }
+    let refused = get("/nowhere", "192.0.2.1").await;
+    assert_eq!(is_too_many(&refused), 1);
+    assert_eq!(refused.header("access-control-allow-origin"), "https://app.example.com");
+    assert_eq!(refused.error(StatusCode::TOO_MANY_REQUESTS), "Too many requests");
+    get("/", "192.0.2.2").await.expect(StatusCode::OK);
+    get("/health/live", "192.0.2.1").await.expect(StatusCode::OK);
+    app.travel(TimeDelta::milliseconds(500));
+    get("/", "192.0.2.1").await.expect(StatusCode::OK);
+    is_too_many(&get("/", "192.0.2.1").await);
+}

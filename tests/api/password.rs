@@ -1,0 +1,149 @@
+//! What may be a password, and how it is kept.
+
+use axum::http::StatusCode;
+use keel::core::security::{Passwords, Verdict};
+use keel::entities::user::{ActiveModel, Entity};
+use keel::schemas::login::Token;
+use keel::schemas::user::UserRead;
+use keel::services::accounts::Accounts;
+use keel::state::AppState;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::support::app::PASSWORD;
+use crate::support::{Client, TestApp};
+
+async fn sign_up(app: &TestApp, password: &str) -> crate::support::Answer {
+    let body = json!({
+        "email": "zoe.miller@example.com", "username": "zoemiller", "full_name": "Zoe Miller", "password": password,
+    });
+    app.anonymous().post("/users/signup", body).await
+}
+
+/// What is stored for the user.
+async fn hash(app: &TestApp, client: &Client) -> String {
+    Entity::find_by_id(client.id()).one(&app.state.db).await.unwrap().unwrap().hashed_password
+}
+
+async fn store(app: &TestApp, client: &Client, hash: &str) {
+    let user = Entity::find_by_id(client.id()).one(&app.state.db).await.unwrap().unwrap();
+    let change = ActiveModel { hashed_password: Set(hash.to_owned()), ..user.into_active_model() };
+    change.update(&app.state.db).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_everybody_tries_first_is_refused() {
+    let app = TestApp::start().await;
+    for password in [
+        "password",
+        "password1",
+        "Password123",
+        "12345678",
+        "qwertyuiop",
+        "iloveyou",
+        "letmein1",
+        "aaaaaaaa",
+        "P@ssw0rd",
+    ] {
+        assert_eq!(sign_up(&app, password).await.problems(), ["body.password: value_error"], "{password}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_the_user_is_refused() {
+    let app = TestApp::start().await;
+    for password in
+        ["zoe.miller@example.com", "ZOE.MILLER@EXAMPLE.COM!", "zoemiller-x7q", "x7qkMILLERv2w", "Miller and a kettle"]
+    {
+        let answer = sign_up(&app, password).await;
+        let body: Value = answer.read();
+        let expected = "Value error, The password must not contain your name or email";
+        assert_eq!(body["detail"][0]["msg"], expected, "{password}");
+        assert_eq!(answer.problems(), ["body.password: value_error"]);
+    }
+    let zoe: UserRead = sign_up(&app, PASSWORD).await.created();
+    let token: Token = app.log_in("zoemiller", PASSWORD).await.ok();
+    let change = json!({ "current_password": PASSWORD, "new_password": "a miller's kettle" });
+    let problems = app.bearer(&token.access_token).patch("/users/me/password", change).await.problems();
+    assert_eq!(problems, ["body.new_password: value_error"]);
+    let root = app.superuser("root").await;
+    let problems = root.patch(&format!("/users/{}", zoe.id), json!({ "password": "password1" })).await.problems();
+    assert_eq!(problems, ["body.password: value_error"]);
+}
+
+#[tokio::test]
+async fn the_least_length_can_be_raised() {
+    let app = TestApp::with(|settings| settings.auth.password_min_length = 12).await;
+    let answer = sign_up(&app, "q7kv2w9z4xm").await;
+    assert_eq!(answer.read::<Value>()["detail"][0]["ctx"]["min_length"], 12);
+    assert_eq!(answer.problems(), ["body.password: string_too_short"]);
+    sign_up(&app, "q7kv2w9z4xm8").await.created::<UserRead>();
+}
+
+#[tokio::test]
+async fn keyboards_may_differ_in_how_they_write_a_character() {
+    let app = TestApp::start().await;
+    // e with an accent, as one character and as two.
+    sign_up(&app, "th\u{e9}i\u{e8}re bleue").await.created::<UserRead>();
+    app.log_in("zoemiller", "the\u{301}ie\u{300}re bleue").await.ok::<Token>();
+    assert_eq!(app.log_in("zoemiller", "theiere bleue").await.status, StatusCode::BAD_REQUEST);
+}
+
+/// As passlib and others write it: users come along from another service without setting a new password.
+#[tokio::test]
+async fn a_bcrypt_hash_is_verified_and_replaced() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for prefix in ["$2b$", "$2a$", "$2y$"] {
+        let salted = bcrypt::hash_with_salt("old kettle", 4, [7; 16]).unwrap().to_string();
+        store(&app, &ann, &format!("{prefix}{}", &salted[4..])).await;
+        assert_eq!(app.log_in("ann", "old kettlE").await.status, StatusCode::BAD_REQUEST);
+        assert!(hash(&app, &ann).await.starts_with(prefix), "a wrong password replaces nothing");
+        app.log_in("ann", "old kettle").await.ok::<Token>();
+        assert!(hash(&app, &ann).await.starts_with("$argon2id$"), "{prefix}");
+        app.log_in("ann", "old kettle").await.ok::<Token>();
+    }
+    // Of a password of 72 bytes and more bcrypt has always seen the first 72.
+    let long = "0123456789".repeat(8);
+    let salted = bcrypt::hash_with_salt(&long, 4, [7; 16]).unwrap().to_string();
+    store(&app, &ann, &salted).await;
+    app.log_in("ann", &long).await.ok::<Token>();
+    assert_eq!(app.log_in("ann", &long[..79]).await.status, StatusCode::BAD_REQUEST, "but argon2 sees all");
+}
+
+#[tokio::test]
+async fn a_hash_that_is_no_hash_lets_nobody_in() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for text in ["", "x", PASSWORD, "$2b$", "$2b$99$abc", "$argon2id$", "$argon2id$v=19$m=1,t=0,p=0$c2FsdA$aGFzaA", "!"]
+    {
+        store(&app, &ann, text).await;
+        assert_eq!(app.log_in("ann", PASSWORD).await.status, StatusCode::BAD_REQUEST, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_hash_of_other_costs_is_replaced_at_the_next_login() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let before = hash(&app, &ann).await;
+    app.log_in("ann", PASSWORD).await.ok::<Token>();
+    assert_eq!(hash(&app, &ann).await, before);
+
+    let mut dearer = app.state.settings.auth.clone();
+    (dearer.hash_memory_kib, dearer.hash_iterations) = (16, 2);
+    let accounts = Accounts { passwords: Passwords::new(&dearer).unwrap(), ..app.state.accounts.clone() };
+    let dearer = Client::new(keel::app::build(AppState { accounts, ..app.state.clone() }), None);
+    dearer.form("/token", &[("username", "ann"), ("password", PASSWORD)]).await.ok::<Token>();
+    let after = hash(&app, &ann).await;
+    assert!(before.contains("m=8,t=1") && after.contains("m=16,t=2"), "{before} {after}");
+    app.log_in("ann", PASSWORD).await.ok::<Token>();
+}
+
+#[tokio::test]
+async fn a_verdict_is_wrong_without_a_hash() {
+    let app = TestApp::start().await;
+    let verdict = app.state.accounts.passwords.verify(SecretString::from(PASSWORD), None).await.unwrap();
+    assert_eq!(verdict, Verdict::Wrong);
+}

@@ -1,0 +1,172 @@
+//! A new password by a mailed link.
+
+use axum::http::{Method, StatusCode};
+use chrono::TimeDelta;
+use keel::schemas::message::Message;
+use keel::schemas::user::UserRead;
+use serde_json::{Value, json};
+
+use crate::support::app::PASSWORD;
+use crate::support::{Answer, Client, TestApp};
+
+const NEW: &str = "kettle with a lid";
+
+async fn ask(app: &TestApp, email: &str) -> Answer {
+    app.anonymous().post("/password-recovery", json!({ "email": email })).await
+}
+
+async fn link(app: &TestApp, email: &str) -> String {
+    ask(app, email).await.expect(StatusCode::OK);
+    app.outbox.token(email).await
+}
+
+async fn reset(app: &TestApp, token: &str, password: &str) -> Answer {
+    app.anonymous().post("/reset-password", json!({ "token": token, "new_password": password })).await
+}
+
+#[track_caller]
+fn is_invalid(answer: Answer) {
+    assert_eq!(answer.read::<Value>(), json!({ "detail": "Invalid token" }));
+    answer.expect(StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_mailed_link_sets_a_new_password_once() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let token = link(&app, "ann@example.com").await;
+    assert_eq!(reset(&app, &token, NEW).await.ok::<Message>().message, "Password updated successfully");
+    ann.get("/users/me").await.is_unauthorized();
+    ann.post("/login/refresh", json!({ "refresh_token": ann.refresh_token })).await.is_unauthorized();
+    assert_eq!(app.log_in("ann", PASSWORD).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(app.log_in("ann", NEW).await.status, StatusCode::OK);
+    is_invalid(reset(&app, &token, "another kettle").await);
+}
+
+#[tokio::test]
+async fn a_mail_leads_to_the_frontend_whatever_the_request_says() {
+    let app = TestApp::with(|settings| settings.mail.frontend_url = "https://app.example.com/".into()).await;
+    app.user("ann").await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-forwarded-host", "evil.example.com"),
+        ("forwarded", "host=evil.example.com"),
+        ("origin", "https://evil.example.com"),
+        ("referer", "https://evil.example.com"),
+    ];
+    let body = json!({ "email": "ANN@example.com" }).to_string();
+    app.anonymous().send(Method::POST, "/password-recovery", &headers, body.into()).await.expect(StatusCode::OK);
+    let mail = app.outbox.next("ann@example.com").await;
+    assert!(mail.contains("https://app.example.com/reset-password?token="), "{mail}");
+    assert!(!mail.contains("evil"), "{mail}");
+}
+
+#[tokio::test]
+async fn the_answer_is_the_same_whoever_is_asked_for() {
+    let app = TestApp::start().await;
+    let (root, ann, eve) = (app.superuser("root").await, app.user("ann").await, app.user("eve").await);
+    root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
+    for route in ["/password-recovery", "/email-verification"] {
+        let mut answers = Vec::new();
+        for email in ["ann@example.com", "eve@example.com", "nobody@example.com", "ANN@EXAMPLE.COM"] {
+            let answer = app.anonymous().post(route, json!({ "email": email })).await.expect(StatusCode::OK);
+            let mut headers = answer.headers.clone();
+            headers.remove("x-request-id");
+            headers.remove("x-process-time");
+            answers.push((headers, answer.body));
+        }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{route}");
+    }
+    let by_path = app.anonymous().send(Method::POST, "/password-recovery/nobody@example.com", &[], "".into()).await;
+    let expected = "If that email is registered, we sent a password recovery link";
+    assert_eq!(by_path.ok::<Message>().message, expected);
+    app.outbox.token("ann@example.com").await;
+    let text = format!("{:?}", app.outbox.unread());
+    assert!(!text.contains("eve@") && !text.contains("nobody@"), "{text}");
+    ann.get("/users/me").await.ok::<UserRead>();
+}
+
+#[tokio::test]
+async fn a_link_ends() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let email = "ann@example.com";
+    let path = format!("/users/{}", ann.id());
+
+    let old = link(&app, email).await;
+    let newer = link(&app, email).await;
+    is_invalid(reset(&app, &old, NEW).await);
+
+    app.travel(TimeDelta::seconds(3599));
+    let problems = reset(&app, &newer, "password123").await.problems();
+    assert_eq!(problems, ["body.new_password: value_error"], "it is still good");
+    app.travel(TimeDelta::seconds(1));
+    is_invalid(reset(&app, &newer, NEW).await);
+
+    let root = app.superuser("root").await;
+    let token = link(&app, email).await;
+    root.patch(&path, json!({ "password": NEW })).await.ok::<UserRead>();
+    is_invalid(reset(&app, &token, "another kettle").await);
+
+    let token = link(&app, email).await;
+    root.patch(&path, json!({ "email": "ann@example.org" })).await.ok::<UserRead>();
+    is_invalid(reset(&app, &token, "another kettle").await);
+
+    let token = link(&app, "ann@example.org").await;
+    root.patch(&path, json!({ "is_active": false })).await.ok::<UserRead>();
+    is_invalid(reset(&app, &token, "another kettle").await);
+
+    let bob = app.user("bob").await;
+    let token = link(&app, "bob@example.com").await;
+    root.delete(&format!("/users/{}", bob.id())).await.is_no_content();
+    is_invalid(reset(&app, &token, "another kettle").await);
+}
+
+#[tokio::test]
+async fn no_other_text_is_a_link() {
+    let app = TestApp::start().await;
+    app.user("ann").await;
+    let token = link(&app, "ann@example.com").await;
+    for at in 0..token.len() {
+        let other = if &token[at..=at] == "A" { "B" } else { "A" };
+        is_invalid(reset(&app, &format!("{}{other}{}", &token[..at], &token[at + 1..]), NEW).await);
+    }
+    for text in ["x", "null", "%", "' OR 1=1 --", &token.to_uppercase(), &format!("{token} "), &"A".repeat(255)] {
+        is_invalid(reset(&app, text, NEW).await);
+    }
+    reset(&app, &token, NEW).await.expect(StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_at_once_one_succeeds() {
+    let app = TestApp::start().await;
+    app.user("ann").await;
+    let token = link(&app, "ann@example.com").await;
+    let calls: Vec<_> = (0..100)
+        .map(|number| {
+            let client: Client = app.anonymous();
+            let body = json!({ "token": token, "new_password": format!("kettle with lid {number}") });
+            tokio::spawn(async move { client.post("/reset-password", body).await.status })
+        })
+        .collect();
+    let mut successes = Vec::new();
+    for (number, call) in calls.into_iter().enumerate() {
+        match call.await.unwrap() {
+            StatusCode::OK => successes.push(number),
+            status => assert_eq!(status, StatusCode::BAD_REQUEST),
+        }
+    }
+    let [number] = successes[..] else { panic!("{successes:?}") };
+    let login = app.log_in("ann", &format!("kettle with lid {number}")).await;
+    assert_eq!(login.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn while_the_database_is_gone_nobody_is_told_that_a_mail_was_sent() {
+    let app = TestApp::start().await;
+    app.state.db.clone().close().await.unwrap();
+    for email in ["ann@example.com", "nobody@example.com"] {
+        ask(&app, email).await.error(StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

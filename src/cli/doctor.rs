@@ -1,21 +1,48 @@
 //! `doctor`: what `serve` would find, without serving. The configuration was read before this runs.
 
 use super::Outcome;
+use crate::core::clock::Clock;
 use crate::core::config::Settings;
+use crate::core::rate_limit::Limiter;
+use crate::core::security::{Passwords, Tokens};
 use crate::core::{database, migrate};
+use crate::mail::Mailer;
 
 pub(super) async fn run(settings: &Settings) -> Outcome {
     println!("ok       configuration ({:?})", settings.environment);
-    let db = database::connect(&settings.database).await.map_err(|error| format!("database.url: {error}"))?;
-    database::ping(&db).await.map_err(|error| format!("database.url: {error}"))?;
-    println!("ok       database ({})", db.get_database_backend().as_str());
-    let pending = migrate::status(&db).await?.iter().filter(|status| !status.applied).count();
-    match (pending, settings.database.auto_migrate) {
-        (0, _) => println!("ok       migrations"),
-        (pending, true) => println!("ok       migrations ({pending} pending, applied at the start)"),
-        (pending, false) => {
-            return Err(format!("{pending} migrations are pending, and database.auto_migrate is off").into());
+    let checks = [
+        ("passwords", Passwords::new(&settings.auth).map(|_| String::new())),
+        ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
+        ("mail", Mailer::new(&settings.mail).map(|_| String::new())),
+        ("redis", redis(settings).await),
+        ("database", database(settings).await),
+    ];
+    let mut problems = Vec::new();
+    for (name, outcome) in checks {
+        match outcome {
+            Ok(detail) => println!("ok       {name} {detail}"),
+            Err(problem) => problems.push(problem),
         }
     }
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+}
+
+async fn redis(settings: &Settings) -> Result<String, String> {
+    if Limiter::new(settings, Clock::system())?.is_degraded().await {
+        return Err("redis.url: Redis does not answer".to_owned());
+    }
+    Ok(if settings.redis.url.is_some() { String::new() } else { "(not used)".to_owned() })
+}
+
+async fn database(settings: &Settings) -> Result<String, String> {
+    let refused = |error| format!("database.url: {error}");
+    let db = database::connect(&settings.database).await.map_err(refused)?;
+    database::ping(&db).await.map_err(refused)?;
+    let pending = migrate::status(&db).await.map_err(refused)?.iter().filter(|status| !status.applied).count();
+    let backend = db.get_database_backend().as_str();
+    match (pending, settings.database.auto_migrate) {
+        (0, _) => Ok(format!("({backend}), migrations applied")),
+        (pending, true) => Ok(format!("({backend}), {pending} migrations pending, applied at the start")),
+        (pending, false) => Err(format!("{pending} migrations are pending, and database.auto_migrate is off")),
+    }
 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::core::database::Db;
+use crate::core::rate_limit::Limiter;
 use crate::core::readiness::Readiness;
 use crate::error::{Error, Result};
 use crate::schemas::message::Health;
@@ -22,11 +23,18 @@ async fn live() -> Json<Health> {
 }
 
 /// Whether the process wants requests: not while it drains, nor while a needed dependency is down.
+///
+/// `degraded` while Redis is away, without which each process counts for itself.
 #[utoipa::path(get, path = "/ready", tag = "health", responses((status = OK, body = Health)))]
-async fn ready(State(readiness): State<Readiness>, State(db): State<Db>) -> Result<Json<Health>> {
+async fn ready(
+    State(readiness): State<Readiness>,
+    State(db): State<Db>,
+    State(limiter): State<Limiter>,
+) -> Result<Json<Health>> {
     if readiness.is_draining() {
         return Err(Error::Unavailable("the process is stopping".into()));
     }
     health::check(&db).await?;
-    Ok(live().await)
+    let status = if limiter.is_degraded().await { "degraded" } else { "ok" };
+    Ok(Json(Health { status: status.to_owned() }))
 }

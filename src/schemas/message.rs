@@ -28,7 +28,7 @@ pub struct Greeting {
 /// How the service is.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
-    /// `ok`, `draining` or `unavailable`.
+    /// `ok`, or `degraded` while the process goes on without something.
     pub status: String,
 }
 

@@ -1,6 +1,7 @@
 //! The binary, as an operator runs it: with an environment of its own, in a folder of its own.
 
 mod serve;
+mod several;
 
 use std::fs;
 use std::io::Write;

@@ -6,12 +6,10 @@ use keel::core::migrate;
 use keel::schemas::item::{ItemPage, ItemRead};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::support::database::{TestDatabase, server_url};
+use crate::support::proxy::cuttable;
 use crate::support::socket::PATIENCE;
 use crate::support::{Answer, Client, TestApp};
 
@@ -164,39 +162,16 @@ async fn a_connection_that_is_killed_costs_at_most_one_request() {
     ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
 }
 
-/// Stands between the application and its database server, and cuts them off from one another.
-async fn cuttable(url: &str) -> (String, watch::Sender<bool>) {
-    let (user, place) = url.split_once('@').unwrap();
-    let (server, name) = place.split_once('/').unwrap();
-    let server = server.to_owned();
-    let (is_open, watched) = watch::channel(true);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("{user}@{}/{name}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.unwrap();
-            let (mut open, server) = (watched.clone(), server.clone());
-            tokio::spawn(async move {
-                if *open.borrow() {
-                    let mut server = TcpStream::connect(server).await.unwrap();
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = open.wait_for(|open| !open) => {}
-                    }
-                }
-            });
-        }
-    });
-    (url, is_open)
-}
-
 #[tokio::test]
 async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
     if server_url().is_none() {
         return;
     }
     let database = TestDatabase::migrated().await;
-    let (url, is_open) = cuttable(&database.url).await;
+    let (user, place) = database.url.split_once('@').unwrap();
+    let (server, name) = place.split_once('/').unwrap();
+    let (address, is_open) = cuttable(server.to_owned()).await;
+    let url = format!("{user}@{address}/{name}");
     let app = TestApp::on(database, |settings| {
         settings.database.url = url.into();
         settings.database.acquire_timeout_ms = 500;

@@ -6,11 +6,15 @@ use axum::http::{Method, Request, StatusCode};
 use chrono::TimeDelta;
 use keel::core::client::Peer;
 use keel::schemas::login::Token;
-use keel::schemas::message::Message;
+use keel::schemas::message::{Health, Message};
 use keel::schemas::user::UserRead;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::support::app::PASSWORD;
+use crate::support::proxy::cuttable;
+use crate::support::redis::redis_url;
+use crate::support::socket::PATIENCE;
 use crate::support::{Answer, Client, TestApp};
 
 async fn limited() -> TestApp {
@@ -231,4 +235,39 @@ async fn requests_in_general_are_limited_where_that_is_set() {
     app.travel(TimeDelta::milliseconds(500));
     get("/", "192.0.2.1").await.expect(StatusCode::OK);
     is_too_many(&get("/", "192.0.2.1").await);
+}
+
+/// Both go on: whoever is away, nobody is let guess for ever.
+#[tokio::test]
+async fn while_redis_is_gone_each_process_counts_for_itself() {
+    let Some(url) = redis_url() else { return };
+    let server = url.trim_start_matches("redis://").trim_end_matches('/').to_owned();
+    let (address, is_open) = cuttable(server).await;
+    let app = TestApp::with(|settings| {
+        settings.rate_limit.enabled = true;
+        settings.rate_limit.login_attempts = 5;
+        settings.redis.url = Some(format!("redis://{address}").into());
+    })
+    .await;
+    let statuses = async |name: &str| {
+        let mut statuses = Vec::new();
+        for _ in 0..6 {
+            statuses.push(app.log_in(name, PASSWORD).await.status.as_u16());
+        }
+        statuses
+    };
+    let ready = async || app.anonymous().get("/health/ready").await.ok::<Health>().status;
+    // Redis outlives the test.
+    let [first, second, third] = [(); 3].map(|()| uuid::Uuid::new_v4().to_string());
+    assert_eq!(statuses(&first).await, [400, 400, 400, 400, 400, 429]);
+    assert_eq!(ready().await, "ok");
+
+    is_open.send(false).unwrap();
+    assert_eq!(statuses(&second).await, [400, 400, 400, 400, 400, 429]);
+    assert_eq!(ready().await, "degraded");
+
+    is_open.send(true).unwrap();
+    let back = async { while ready().await != "ok" {} };
+    timeout(PATIENCE, back).await.expect("Redis is used again");
+    assert_eq!(statuses(&third).await, [400, 400, 400, 400, 400, 429]);
 }

@@ -159,6 +159,14 @@ impl Limiter {
         self.requests.is_some()
     }
 
+    /// Whether there is a Redis that does not answer.
+    pub async fn is_degraded(&self) -> bool {
+        match &self.redis {
+            Some(redis) => !redis.answers().await,
+            None => false,
+        }
+    }
+
     /// Counts a try of `action` on an account, existing or not, from an address. [`Attempt::succeeded`] takes it
     /// back: who knows his password is not hindered by how often he uses it.
     ///

@@ -57,6 +57,13 @@ impl Redis {
         Ok(Self { connection, resting_until: Arc::default(), start: Instant::now() })
     }
 
+    pub(super) async fn answers(&self) -> bool {
+        let mut connection = self.connection.clone();
+        let ping = redis::cmd("PING");
+        let answer = tokio::time::timeout(PATIENCE, ping.query_async::<()>(&mut connection));
+        matches!(answer.await, Ok(Ok(())))
+    }
+
     /// `None` while Redis is away.
     pub(super) async fn take(&self, key: &str, quota: Quota, tries: i64) -> Option<Outcome> {
         let now = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);

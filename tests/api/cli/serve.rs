@@ -14,14 +14,14 @@ use crate::support::database::TestDatabase;
 use crate::support::socket::{PATIENCE, RawAnswer, Socket};
 
 /// A process that serves; killed when the test is over.
-struct Process {
+pub(super) struct Process {
     child: Child,
     log: mpsc::Receiver<String>,
 }
 
 impl Process {
     /// On a port that is free, which the log tells.
-    fn spawn(command: &mut Command) -> Self {
+    pub(super) fn spawn(command: &mut Command) -> Self {
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, log) = mpsc::channel();
@@ -30,8 +30,8 @@ impl Process {
         Self { child, log }
     }
 
-    /// The address, once it listens there.
-    fn address(&self) -> SocketAddr {
+    /// The address, once it listens there. It is told once.
+    pub(super) fn address(&self) -> SocketAddr {
         let mut said = Vec::new();
         loop {
             let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not listen: {said:#?}"));
@@ -67,7 +67,7 @@ impl Drop for Process {
     }
 }
 
-async fn request(address: SocketAddr, head: &str, body: &str) -> RawAnswer {
+pub(super) async fn request(address: SocketAddr, head: &str, body: &str) -> RawAnswer {
     let mut socket = Socket::connect(address).await;
     let length = body.len();
     socket.send(format!("{head}\r\nHost: testserver\r\nContent-Length: {length}\r\n\r\n{body}")).await;

@@ -49,6 +49,7 @@ impl TestApp {
     }
 
     pub async fn on(database: TestDatabase, change: impl FnOnce(&mut Settings)) -> Self {
+        super::log::watch();
         let mut settings = settings();
         settings.database = database.settings();
         change(&mut settings);

@@ -5,7 +5,10 @@ pub mod client;
 pub mod database;
 pub mod document;
 pub mod forgery;
+pub mod log;
 pub mod outbox;
+pub mod proxy;
+pub mod redis;
 pub mod socket;
 
 pub use app::TestApp;

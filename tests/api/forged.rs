@@ -1,0 +1,240 @@
+//! Secrets that are not good, tried wherever one is wanted.
+
+use std::collections::HashSet;
+
+use axum::http::StatusCode;
+use jsonwebtoken::Algorithm;
+use keel::schemas::api_key::ApiKeyCreated;
+use keel::schemas::login::Token;
+use keel::schemas::user::UserRead;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::document::operations;
+use crate::support::forgery::Forgery;
+use crate::support::{Client, TestApp};
+
+/// Tokens that look like one of this user's and are none, each wrong in one point.
+fn forgeries(client: &Client) -> Vec<String> {
+    let good = || Forgery::of(client);
+    let now = jsonwebtoken::get_current_timestamp();
+    let mut tokens = Vec::new();
+    for name in
+        ["none", "None", "NONE", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
+    {
+        let token = good().header("alg", json!(name)).sign();
+        let (unsigned, _) = token.rsplit_once('.').unwrap();
+        tokens.extend([unsigned.to_owned(), format!("{unsigned}."), token.clone()]);
+    }
+    for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+        tokens.push(good().algorithm(algorithm).sign());
+        tokens.push(good().header("alg", json!(format!("{algorithm:?}"))).algorithm(algorithm).sign());
+    }
+    for key in ["", "secret", "changethis", "keel", "null", "0", "password", "your-256-bit-secret"] {
+        tokens.push(good().key(key).sign());
+    }
+    for (name, value) in [
+        ("typ", json!("JWT")),
+        ("typ", json!("rt+jwt")),
+        ("kid", json!("1")),
+        ("kid", json!("../../dev/null")),
+        ("kid", json!("' UNION SELECT 'x' --")),
+        ("jwk", json!({ "kty": "oct", "k": "c2VjcmV0" })),
+        ("jku", json!("https://example.com/keys")),
+        ("x5u", json!("https://example.com/key")),
+        ("x5c", json!(["MIIB"])),
+        ("crit", json!(["exp"])),
+        ("zip", json!("DEF")),
+    ] {
+        tokens.push(good().header(name, value).sign());
+    }
+    for name in ["typ", "iss", "aud", "sub", "exp", "nbf", "iat", "jti", "sid", "scope"] {
+        tokens.push(good().without(name).sign());
+        for value in [json!(null), json!(true), json!([]), json!({}), json!(""), json!("x"), json!(-1), json!(1e300)] {
+            if name != "typ" {
+                tokens.push(good().claim(name, value).sign());
+            }
+        }
+    }
+    for (name, value) in [
+        ("exp", json!(now - 60)),
+        ("exp", json!(0)),
+        ("nbf", json!(now + 60)),
+        ("iat", json!(now + 60)),
+        ("iss", json!("KEEL")),
+        ("aud", json!("keel ")),
+        ("aud", json!(["somebody"])),
+        ("sub", json!(Uuid::now_v7())),
+        ("sub", json!("admin")),
+        ("sid", json!(Uuid::now_v7())),
+        ("sid", json!(Uuid::nil())),
+        ("scope", json!("me")),
+        ("scope", json!("me items users admin")),
+    ] {
+        tokens.push(good().claim(name, value).sign());
+    }
+    let token = client.token.as_ref().unwrap();
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let (header, claims) = message.split_once('.').unwrap();
+    tokens.extend([
+        message.to_owned(),
+        format!("{message}."),
+        format!("{claims}.{header}.{signature}"),
+        format!("{header}..{signature}"),
+        format!("{header}.{claims}.{claims}"),
+        format!("{token}.{signature}"),
+        format!("{message}.{}", signature.to_lowercase()),
+        "null".to_owned(),
+        "undefined".to_owned(),
+        "[object Object]".to_owned(),
+        format!("kl_{signature}"),
+    ]);
+    for at in (0..token.len()).step_by(7) {
+        tokens.push(format!("{}{}", &token[..at], &token[at + 1..]));
+    }
+    tokens
+}
+
+#[tokio::test]
+async fn no_forged_token_opens_any_operation() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    app.bearer(&Forgery::of(&root).sign()).get("/users/me").await.ok::<UserRead>();
+    let forged: HashSet<String> = forgeries(&root).into_iter().collect();
+    assert!(forged.len() >= 200, "{}", forged.len());
+    let protected: Vec<_> = operations().filter(|operation| operation.value.get("security").is_some()).collect();
+    assert!(protected.len() >= 20);
+    for operation in protected {
+        let path = operation.path.split('/');
+        let path = path.map(|part| if part.starts_with('{') { Uuid::nil().to_string() } else { part.to_owned() });
+        let path = path.collect::<Vec<_>>().join("/");
+        for token in &forged {
+            let answer = app.bearer(token).send(operation.method.clone(), &path, &[], "".into()).await;
+            let what = &operation.value["operationId"];
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what} with {token}");
+        }
+    }
+    root.get("/users/me").await.ok::<UserRead>();
+}
+
+/// What a secret is good for: to call with, to call with as a key, to refresh, to set a password, to verify an address.
+async fn uses(app: &TestApp, secret: &str) -> [bool; 5] {
+    let nobody = app.anonymous();
+    let key = [("x-api-key", secret)];
+    let reset = json!({ "token": secret, "new_password": "kettle with a lid" });
+    let statuses = [
+        app.bearer(secret).get("/items").await.status,
+        nobody.send("GET".parse().unwrap(), "/items", &key, "".into()).await.status,
+        nobody.post("/login/refresh", json!({ "refresh_token": secret })).await.status,
+        nobody.post("/verify-email", json!({ "token": secret })).await.status,
+        nobody.post("/reset-password", reset).await.status,
+    ];
+    for status in statuses {
+        let known =
+            [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::UNPROCESSABLE_ENTITY];
+        assert!(known.contains(&status), "{status}");
+    }
+    statuses.map(|status| status == StatusCode::OK)
+}
+
+#[tokio::test]
+async fn each_secret_is_good_for_its_one_purpose() {
+    let app = TestApp::start().await;
+    // What another use might end is not shared.
+    let secrets = async |name: &str| {
+        let user = app.user(name).await;
+        let key: ApiKeyCreated =
+            user.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.created();
+        user.patch("/users/me", json!({ "email": format!("{name}@example.org") })).await.ok::<UserRead>();
+        let verify = app.outbox.token(&format!("{name}@example.org")).await;
+        let email = json!({ "email": format!("{name}@example.org") });
+        app.anonymous().post("/password-recovery", email).await.expect(StatusCode::OK);
+        let reset = app.outbox.token(&format!("{name}@example.org")).await;
+        [user.token.unwrap(), key.key, user.refresh_token.unwrap(), verify, reset]
+    };
+    let [access, ..] = secrets("ann").await;
+    assert_eq!(uses(&app, &access).await, [true, false, false, false, false], "an access token");
+    let [_, key, ..] = secrets("bob").await;
+    assert_eq!(uses(&app, &key).await, [true, true, false, false, false], "an API key, both ways");
+    let [_, _, refresh, ..] = secrets("eve").await;
+    assert_eq!(uses(&app, &refresh).await, [false, false, true, false, false], "a refresh token");
+    let [_, _, _, verify, _] = secrets("max").await;
+    assert_eq!(uses(&app, &verify).await, [false, false, false, true, false], "a link to verify an address");
+    let [.., reset] = secrets("zoe").await;
+    assert_eq!(uses(&app, &reset).await, [false, false, false, false, true], "a link to set a password");
+}
+
+/// A hash that leaks from the database is not a secret.
+#[tokio::test]
+async fn what_is_stored_opens_nothing() {
+    use sea_orm::EntityTrait;
+
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.created::<ApiKeyCreated>();
+    ann.post("/password-recovery", json!({ "email": "ann@example.com" })).await.expect(StatusCode::OK);
+    app.outbox.token("ann@example.com").await;
+    let db = &app.state.db;
+    let session = keel::entities::session::Entity::find().one(db).await.unwrap().unwrap();
+    let key = keel::entities::api_key::Entity::find().one(db).await.unwrap().unwrap();
+    let link = keel::entities::user_token::Entity::find().one(db).await.unwrap().unwrap();
+    let both = format!("{}{}", session.family_hash, session.refresh_hash);
+    for text in [
+        session.family_hash,
+        session.refresh_hash,
+        both,
+        session.id.to_string(),
+        format!("kl_{}", key.key_hash),
+        key.key_hash,
+        key.id.to_string(),
+        link.token_hash,
+        link.id.to_string(),
+    ] {
+        assert_eq!(uses(&app, &text).await, [false; 5], "{text}");
+    }
+}
+
+/// Nobody becomes what he is not by saying so.
+#[tokio::test]
+async fn no_body_sets_what_it_does_not_document() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let forbidden = json!({
+        "id": bob.id(), "user_id": bob.id(), "owner_id": bob.id(), "is_superuser": true, "is_active": false,
+        "hashed_password": "$argon2id$", "email_verified": true, "created_at": "2000-01-01T00:00:00Z",
+        "scopes": "users", "session_id": bob.id(), "role": "admin",
+    });
+    let with = |body: Value| {
+        let mut all = forbidden.clone();
+        all.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        all
+    };
+    let is_unharmed = |user: &UserRead| !user.is_superuser && user.is_active && user.id != bob.id();
+
+    let body = json!({ "email": "new@example.com", "password": "kettle with a lid" });
+    let new: UserRead = app.anonymous().post("/users/signup", with(body)).await.created();
+    assert!(is_unharmed(&new));
+    let root = app.superuser("root").await;
+    let body = json!({ "email": "made@example.com", "password": "kettle with a lid" });
+    assert!(is_unharmed(&root.post("/users", with(body)).await.created()));
+    assert!(is_unharmed(&ann.patch("/users/me", with(json!({ "age": 7 }))).await.ok()));
+    let body = json!({ "current_password": "correct horse battery", "new_password": "kettle with a lid" });
+    ann.patch("/users/me/password", with(body)).await.expect(StatusCode::OK);
+    let refresh = with(json!({ "refresh_token": ann.refresh_token }));
+    let token: Token = app.anonymous().post("/login/refresh", refresh).await.ok();
+    assert_eq!(token.scope, "me items users");
+    let body = with(json!({ "name": "ci", "scope": "items:read" }));
+    let key: ApiKeyCreated = ann.post("/users/me/api-keys", body).await.created();
+    assert_eq!(key.api_key.scope, "items:read");
+    let item: Value = ann.post("/items", with(json!({ "title": "kettle" }))).await.created();
+    assert_eq!(item["owner_id"], json!(ann.id()));
+    ann.post("/password-recovery", with(json!({ "email": "ann@example.com" }))).await.expect(StatusCode::OK);
+    let link = app.outbox.token("ann@example.com").await;
+    let body = with(json!({ "token": link, "new_password": "another kettle" }));
+    ann.post("/reset-password", body).await.expect(StatusCode::OK);
+    let login: Token = app.log_in("ann", "another kettle").await.ok();
+    let me: UserRead = app.bearer(&login.access_token).get("/users/me").await.ok();
+    assert!(is_unharmed(&me) && me.created_at == ann.user.unwrap().created_at);
+    let bob: UserRead = bob.get("/users/me").await.ok();
+    assert!(bob.is_active);
+}

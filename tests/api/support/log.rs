@@ -1,0 +1,57 @@
+//! Reads everything that is logged while the suite runs, at every level and from every crate, and ends it
+//! when there is a secret in it.
+
+use std::io::{self, Write};
+use std::sync::{LazyLock, Once};
+
+use regex::RegexSet;
+use tracing_subscriber::filter::LevelFilter;
+
+/// What the secrets of the suite look like.
+static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
+    RegexSet::new([
+        // Access tokens, API keys, and the other tokens, or parts of them.
+        r"eyJ[A-Za-z0-9_-]{8,}",
+        r"kl_[A-Za-z0-9_-]{20,}",
+        r"[?&]\w*(token|ticket|password)=",
+        r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{86}($|[^A-Za-z0-9_-])",
+        r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",
+        // Passwords, and their hashes.
+        "horse battery",
+        "kettle with (a )?lid",
+        "set by a superuser",
+        r"\$argon2id\$",
+        r"\$2[aby]\$[0-9]",
+        // Keys.
+        "changethis",
+        "BEGIN PRIVATE KEY",
+    ])
+    .unwrap()
+});
+
+/// From now on. The first test to call it does so for all.
+pub fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
+        subscriber.with_writer(|| Watch).init();
+    });
+}
+
+struct Watch;
+
+impl Write for Watch {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        if SECRETS.is_match(&text) {
+            let mut said = io::stderr();
+            let _ = writeln!(said, "\na secret was logged: {text}");
+            std::process::exit(101);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

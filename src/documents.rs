@@ -59,7 +59,7 @@ pub fn outline() -> OpenApi {
     let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer kl_…`.");
     let mut components = Components::new();
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])));
-    components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    components.add_security_scheme("x_api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
     for (name, schema) in schemas::<ErrorRead>().into_iter().chain(schemas::<InvalidRead>()) {
         components.schemas.insert(name, schema);
     }
@@ -106,7 +106,7 @@ fn complete_operation(operation: &mut Operation, has_path_parameter: bool) {
         // Keys have scopes, but never the one of the account itself; what needs none at all is about a login.
         let scopes = serde_json::to_string(security).unwrap_or_default();
         if !scopes.contains("[]") && !scopes.contains("\"me\"") {
-            security.push(SecurityRequirement::new("api_key", [""; 0]));
+            security.push(SecurityRequirement::new("x_api_key", [""; 0]));
         }
     }
     if has_path_parameter {

@@ -51,7 +51,7 @@ async fn a_refresh_keeps_the_scopes() {
 fn documented(operation: &Value) -> Option<(Vec<String>, bool)> {
     let security = operation["security"].as_array()?;
     let scopes = security.iter().find_map(|way| way.get("oauth2"))?.as_array()?;
-    let keys = security.iter().any(|way| way.get("api_key").is_some());
+    let keys = security.iter().any(|way| way.get("x_api_key").is_some());
     Some((scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect(), keys))
 }
 

@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 mod m20260101_000001_create_users;
 mod m20260101_000002_create_items;
 mod m20261123_000003_create_sessions;
+mod m20261123_000004_create_idempotency_keys;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000001_create_users::Migration),
             Box::new(m20260101_000002_create_items::Migration),
             Box::new(m20261123_000003_create_sessions::Migration),
+            Box::new(m20261123_000004_create_idempotency_keys::Migration),
         ]
     }
 }

@@ -54,7 +54,7 @@ pub fn outline() -> OpenApi {
         tag.description = Some(description.to_owned());
         tag
     });
-    let scopes = Scopes::from_iter(SCOPES.map(|(name, _, description)| (name, description)));
+    let scopes = SCOPES.iter().map(|(name, _, description)| (*name, *description)).collect::<Scopes>();
     let login = Password::new(format!("{API}/login/access-token"), scopes);
     let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer kl_…`.");
     let mut components = Components::new();

@@ -9,6 +9,7 @@ use crate::core::config::Settings;
 use crate::core::database::Db;
 use crate::core::rate_limit::Limiter;
 use crate::core::readiness::Readiness;
+use crate::core::security::Tokens;
 use crate::services::accounts::Accounts;
 
 /// Everything that handlers share; each takes only the part it needs: `State<Db>`. Cheap to clone.
@@ -43,5 +44,11 @@ impl AppState {
             clock,
             readiness: Readiness::default(),
         })
+    }
+}
+
+impl FromRef<AppState> for Tokens {
+    fn from_ref(state: &AppState) -> Self {
+        state.accounts.tokens.clone()
     }
 }

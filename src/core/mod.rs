@@ -4,6 +4,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod idempotency;
 pub mod migrate;
 pub mod rate_limit;
 pub mod readiness;

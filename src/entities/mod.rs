@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit_event;
+pub mod idempotency_key;
 pub mod item;
 pub mod item_tag;
 pub mod session;

@@ -69,7 +69,7 @@ impl IntoParams for IfNoneMatch {
     }
 }
 
-fn parameter(name: &str, description: &str) -> Parameter {
+pub(super) fn parameter(name: &str, description: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)

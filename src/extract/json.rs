@@ -30,15 +30,19 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
-        if !is_json(&request) {
-            return Err(Error::UnsupportedMediaType("application/json"));
-        }
-        let body = read_body(request).await?;
-        parse(&body).map(Self)
+        parse(&read(request).await?).map(Self)
     }
 }
 
-fn parse<T>(body: &[u8]) -> Result<T>
+/// The body, which says that it is JSON.
+pub(super) async fn read(request: Request) -> Result<Bytes> {
+    if !is_json(&request) {
+        return Err(Error::UnsupportedMediaType("application/json"));
+    }
+    read_body(request).await
+}
+
+pub(super) fn parse<T>(body: &[u8]) -> Result<T>
 where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
 {

@@ -3,34 +3,37 @@
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use serde::Serialize;
 
 use super::API;
 use crate::extract::{IfNoneMatch, etag};
-use crate::schemas::item::ItemRead;
-use crate::services::item::Versioned;
+use crate::schemas::versioned::Versioned;
 
-/// 201 with the new item, where it is, and its version.
-pub(super) struct Created(pub Versioned);
+/// 201 with what is new, where it is (`/items/…`), and its version.
+pub(super) struct Created<T> {
+    pub path: String,
+    pub new: Versioned<T>,
+}
 
-impl IntoResponse for Created {
+impl<T: Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
-        let location = format!("{API}/items/{}", self.0.item.id);
-        (StatusCode::CREATED, AppendHeaders([(header::LOCATION, location)]), Tagged(self.0)).into_response()
+        let location = format!("{API}{}", self.path);
+        (StatusCode::CREATED, AppendHeaders([(header::LOCATION, location)]), Tagged(self.new)).into_response()
     }
 }
 
-/// The item and its version.
-pub(super) struct Tagged(pub Versioned);
+/// What was read or changed, and its version.
+pub(super) struct Tagged<T>(pub Versioned<T>);
 
-impl IntoResponse for Tagged {
+impl<T: Serialize> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
-        let Versioned { item, version } = self.0;
-        (AppendHeaders([(header::ETAG, etag(version))]), Json::<ItemRead>(item)).into_response()
+        let Versioned { data, version } = self.0;
+        (AppendHeaders([(header::ETAG, etag(version))]), Json(data)).into_response()
     }
 }
 
-/// The item, or 304 when the client has this version of it.
-pub(super) fn unless_known(found: Versioned, known: &IfNoneMatch) -> Response {
+/// What was read, or 304 when the client has this version of it.
+pub(super) fn unless_known<T: Serialize>(found: Versioned<T>, known: &IfNoneMatch) -> Response {
     if known.has(found.version) {
         return (StatusCode::NOT_MODIFIED, AppendHeaders([(header::ETAG, etag(found.version))])).into_response();
     }

@@ -11,7 +11,7 @@ use crate::auth::CurrentUser;
 use crate::core::clock::Clock;
 use crate::core::database::Db;
 use crate::error::Result;
-use crate::extract::{Both, IfMatch, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
+use crate::extract::{Both, IdempotencyHeader, Idempotent, IfMatch, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
 use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemPath, ItemRead, ItemUpdate};
 use crate::schemas::message::ErrorRead;
 use crate::schemas::page::Paging;
@@ -44,15 +44,17 @@ async fn read_items(
 /// Create an item owned by the caller.
 #[utoipa::path(
     post, path = "/", tag = "items", security(("oauth2" = ["items"])), request_body = ItemCreate,
+    params(IdempotencyHeader),
     responses((status = CREATED, body = ItemRead, headers(("Location" = String), ("ETag" = String)))),
 )]
 async fn create_item(
     State(db): State<Db>,
     State(clock): State<Clock>,
     CurrentUser(caller): CurrentUser<ITEMS>,
-    ValidJson(data): ValidJson<ItemCreate>,
-) -> Result<Created> {
-    item::create(&db, &caller, clock.now(), data).await.map(Created)
+    Idempotent { key, data }: Idempotent<ItemCreate>,
+) -> Result<Created<ItemRead>> {
+    let new = item::create(&db, &caller, clock.now(), key, data).await?;
+    Ok(Created { path: format!("/items/{}", new.data.id), new })
 }
 
 /// Read an item.
@@ -86,7 +88,7 @@ async fn replace_item(
     CurrentUser(caller): CurrentUser<ITEMS>,
     IfMatch(expected): IfMatch,
     Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemCreate>>,
-) -> Result<Tagged> {
+) -> Result<Tagged<ItemRead>> {
     item::replace(&db, &caller, item_id, expected, clock.now(), data).await.map(Tagged)
 }
 
@@ -104,7 +106,7 @@ async fn update_item(
     CurrentUser(caller): CurrentUser<ITEMS>,
     IfMatch(expected): IfMatch,
     Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemUpdate>>,
-) -> Result<Tagged> {
+) -> Result<Tagged<ItemRead>> {
     item::update(&db, &caller, item_id, expected, clock.now(), data).await.map(Tagged)
 }
 

@@ -36,6 +36,6 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(root::router())
         .nest("/health", health::router())
-        .nest("/.well-known", well_known::router())
         .nest(API, api)
+        .nest("/.well-known", well_known::router())
 }

@@ -12,13 +12,14 @@ use crate::auth::{CurrentSession, CurrentUser, Superuser};
 use crate::core::database::Db;
 use crate::core::rate_limit::{Action, Limiter};
 use crate::error::Result;
-use crate::extract::{Both, FromClient, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
+use crate::extract::{Both, FromClient, IdempotencyHeader, Idempotent, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
 use crate::schemas::item::{ItemRead, UserItemPath};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::page::Paging;
 use crate::schemas::scope::{ITEMS_READ, ME, USERS};
 use crate::schemas::user::{PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserUpdate, UserUpdateMe};
 use crate::services::accounts::Accounts;
+use crate::services::user::Creator;
 use crate::services::{item, user};
 use crate::state::AppState;
 
@@ -67,6 +68,7 @@ async fn read_users(
 /// Create a user.
 #[utoipa::path(
     post, path = "/", tag = "users", security(("oauth2" = ["users"])), request_body = UserCreate,
+    params(IdempotencyHeader),
     responses(
         (status = CREATED, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead),
     ),
@@ -75,9 +77,10 @@ async fn create_user(
     State(accounts): State<Accounts>,
     FromClient(client): FromClient,
     Superuser(actor): Superuser,
-    ValidJson(data): ValidJson<UserCreate>,
+    Idempotent { key, data }: Idempotent<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    let user = user::create(&accounts, &client, Some(actor.id), data, false).await?;
+    let by = Creator { actor: actor.id, key };
+    let user = user::create(&accounts, &client, Some(by), data, false).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 

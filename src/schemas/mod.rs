@@ -13,3 +13,4 @@ pub mod scope;
 pub mod session;
 pub mod text;
 pub mod user;
+pub mod versioned;

@@ -47,7 +47,7 @@ pub(super) async fn record(db: &impl ConnectionTrait, now: DateTime<Utc>, event:
     let Event { kind, user, actor, client, detail } = event;
     let kind = name(kind)?;
     let address = client.address.map(|address| address.to_string());
-    tracing::info!(target: "audit", kind, user_id = ?user, actor_id = ?actor, address, detail, "audit");
+    tracing::info!(target: "audit", kind, user_id = user.map(display), actor_id = actor.map(display), address, detail, "audit");
     let event = ActiveModel {
         id: Set(Uuid::now_v7()),
         kind: Set(kind),

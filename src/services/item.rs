@@ -9,9 +9,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::idempotency::once;
 use super::tag as tags;
 use super::user::{User, gone};
 use crate::core::database::{Db, begin_write};
+use crate::core::idempotency::IdempotencyKey;
 use crate::core::schema::Problem;
 use crate::entities::item::{self, ActiveModel, Column, Entity};
 use crate::entities::{item_tag, tag};
@@ -19,16 +21,9 @@ use crate::error::{Error, Result};
 use crate::schemas::amount::Amount;
 use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemRead, ItemSort, ItemUpdate, tax_below_price};
 use crate::schemas::page::{Page, Paging};
+use crate::schemas::versioned::Versioned;
 
 const NOT_FOUND: Error = Error::NotFound("Item not found");
-
-/// An item as it is said, and the version it is in.
-pub struct Versioned {
-    /// The item.
-    pub item: ItemRead,
-    /// Counts its changes.
-    pub version: i64,
-}
 
 fn read_model(item: item::Model, mut tags: Vec<String>) -> ItemRead {
     let item::Model { id, owner_id, title, description, price, tax, version: _, created_at, updated_at } = item;
@@ -51,19 +46,24 @@ fn visible_to(caller: &User) -> Select<Entity> {
 ///
 /// # Errors
 /// 404 when it is missing or somebody else's.
-pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<Versioned> {
+pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<Versioned<ItemRead>> {
     let found = visible_to(caller).filter(Column::Id.eq(id)).find_with_related(tag::Entity).all(db).await?;
     let (item, tags) = found.into_iter().next().ok_or(NOT_FOUND)?;
-    Ok(Versioned { version: item.version, item: read_model(item, names(tags)) })
+    Ok(Versioned { version: item.version, data: read_model(item, names(tags)) })
 }
 
 /// One item of one user.
 ///
 /// # Errors
 /// 404 when it is missing, not that user's, or not for the caller to see.
-pub async fn read_of_owner(db: &impl ConnectionTrait, caller: &User, owner: Uuid, id: Uuid) -> Result<Versioned> {
+pub async fn read_of_owner(
+    db: &impl ConnectionTrait,
+    caller: &User,
+    owner: Uuid,
+    id: Uuid,
+) -> Result<Versioned<ItemRead>> {
     let found = read(db, caller, id).await?;
-    if found.item.owner_id == owner { Ok(found) } else { Err(NOT_FOUND) }
+    if found.data.owner_id == owner { Ok(found) } else { Err(NOT_FOUND) }
 }
 
 /// Some of the items that the caller may see.
@@ -121,11 +121,17 @@ fn ordered(select: Select<Entity>, sort: ItemSort) -> Select<Entity> {
     select.order_by(Column::Id, order)
 }
 
-/// A new item, owned by the caller.
+/// A new item, owned by the caller: one, also when the request comes again under the same key.
 ///
 /// # Errors
 /// 401 when the caller was deleted in the meantime.
-pub async fn create(db: &Db, caller: &User, now: DateTime<Utc>, data: ItemCreate) -> Result<Versioned> {
+pub async fn create(
+    db: &Db,
+    caller: &User,
+    now: DateTime<Utc>,
+    key: Option<IdempotencyKey>,
+    data: ItemCreate,
+) -> Result<Versioned<ItemRead>> {
     let ItemCreate { title, description, price, tax, tags } = data;
     let item = ActiveModel {
         id: Set(Uuid::now_v7()),
@@ -138,11 +144,12 @@ pub async fn create(db: &Db, caller: &User, now: DateTime<Utc>, data: ItemCreate
         created_at: Set(now),
         updated_at: Set(now),
     };
-    let transaction = begin_write(db).await?;
-    let item = item.insert(&transaction).await.map_err(gone)?;
-    let tags = tags::assign(&transaction, item.id, tags).await?;
-    transaction.commit().await?;
-    Ok(Versioned { version: item.version, item: read_model(item, tags) })
+    once(db, caller.id, key, now, async |transaction| {
+        let item = item.insert(transaction).await.map_err(gone)?;
+        let tags = tags::assign(transaction, item.id, tags).await?;
+        Ok(Versioned { version: item.version, data: read_model(item, tags) })
+    })
+    .await
 }
 
 /// Everything about the item that a client can say.
@@ -153,7 +160,7 @@ pub async fn replace(
     expected: Option<Vec<i64>>,
     now: DateTime<Utc>,
     data: ItemCreate,
-) -> Result<Versioned> {
+) -> Result<Versioned<ItemRead>> {
     let ItemCreate { title, description, price, tax, tags } = data;
     let all = ItemUpdate {
         title: Some(title),
@@ -177,7 +184,7 @@ pub async fn update(
     expected: Option<Vec<i64>>,
     now: DateTime<Utc>,
     data: ItemUpdate,
-) -> Result<Versioned> {
+) -> Result<Versioned<ItemRead>> {
     let ItemUpdate { title, description, price, tax, tags } = data;
     let transaction = begin_write(db).await?;
     let old = lock(&transaction, caller, id, expected).await?;
@@ -203,7 +210,7 @@ pub async fn update(
         None => names(item.find_related(tag::Entity).all(&transaction).await?),
     };
     transaction.commit().await?;
-    Ok(Versioned { version: item.version, item: read_model(item, tags) })
+    Ok(Versioned { version: item.version, data: read_model(item, tags) })
 }
 
 /// Deletes the item.

@@ -56,7 +56,7 @@ pub async fn login(accounts: &Accounts, client: &Client, form: LoginForm) -> Res
         let change = ActiveModel { id: Unchanged(user.id), hashed_password: Set(hash), ..Default::default() };
         change.update(&transaction).await?;
     }
-    let scopes = scope.filter(|scopes| !scopes.is_empty()).unwrap_or(Scopes::ALL);
+    let scopes = scope.filter(|scopes| !scopes.is_empty()).unwrap_or_else(Scopes::all);
     let token = session::open(accounts, &transaction, user.id, scopes, client).await?;
     audit_event::record(&transaction, accounts.now(), Event::by_user(AuditKind::Login, user.id, client)).await?;
     transaction.commit().await?;

@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod audit_event;
 pub mod caller;
 pub mod health;
+mod idempotency;
 pub mod item;
 pub mod login;
 pub mod mailed;

@@ -125,7 +125,7 @@ pub async fn refresh(accounts: &Accounts, client: &Client, text: &str) -> Result
     if session.expires_at <= now || !user.is_some_and(|user| user.is_active) {
         return Err(Error::Unauthorized);
     }
-    let next = accounts.tokens.refresh(&token)?;
+    let next = accounts.tokens.refresh(&token);
     let shown = token.secret_hash();
     if shown == session.refresh_hash {
         let change = ActiveModel {

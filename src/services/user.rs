@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
+use super::idempotency::once;
 use super::{mailed, session, verification};
 use crate::core::client::Client;
 use crate::core::database::begin_write;
+use crate::core::idempotency::IdempotencyKey;
 use crate::core::schema::Problem;
 use crate::core::security::{Verdict, Weakness};
 use crate::entities::user::{self, ActiveModel, Column, Entity};
@@ -94,14 +96,22 @@ pub async fn list(db: &impl ConnectionTrait, Paging { skip, limit }: Paging) -> 
     Ok(Page { data: users.into_iter().map(UserRead::from).collect(), count })
 }
 
-/// A new user, by signing up (without an `actor`) or by a superuser, who vouches for the address.
+/// The superuser who creates a user.
+pub struct Creator {
+    /// His id.
+    pub actor: Uuid,
+    /// Under which his request may come again.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A new user, by signing up (without a creator) or by a superuser, who vouches for the address.
 ///
 /// # Errors
 /// 409 when email or username are taken, 422 when the password is too easy to guess.
 pub async fn create(
     accounts: &Accounts,
     client: &Client,
-    actor: Option<Uuid>,
+    by: Option<Creator>,
     data: UserCreate,
     is_superuser: bool,
 ) -> Result<UserRead> {
@@ -109,18 +119,17 @@ pub async fn create(
     let own = own.into_iter().flatten().map(str::to_owned).collect();
     let hash = accounts.passwords.hash(data.password.clone().into_secret(), own).await?;
     let hash = hash.map_err(|weakness| refused("password", weakness))?;
-    let user = insert(accounts, client, actor, data, hash, is_superuser).await?;
-    Ok(user.into())
+    insert(accounts, client, by, data, hash, is_superuser).await
 }
 
 async fn insert(
     accounts: &Accounts,
     client: &Client,
-    actor: Option<Uuid>,
+    by: Option<Creator>,
     data: UserCreate,
     hashed_password: String,
     is_superuser: bool,
-) -> Result<User> {
+) -> Result<UserRead> {
     let UserCreate { email, password: _, username, full_name, age, address } = data;
     let now = accounts.now();
     let user = ActiveModel {
@@ -134,30 +143,32 @@ async fn insert(
         is_active: Set(true),
         is_superuser: Set(is_superuser),
         created_at: Set(now),
-        email_verified: Set(actor.is_some() || is_superuser),
+        email_verified: Set(by.is_some() || is_superuser),
+    };
+    let actor = by.as_ref().map(|by| by.actor);
+    let add = async |transaction: &DatabaseTransaction, name: &Username| {
+        let user = ActiveModel { username: Set(name.as_str().to_owned()), ..user.clone() };
+        let user = user.insert(transaction).await.map_err(|error| on_unique(error, &[EMAIL_TAKEN, USERNAME_TAKEN]))?;
+        let detail = is_superuser.then(|| "superuser".to_owned());
+        let event = Event { kind: AuditKind::UserCreated, user: Some(user.id), actor, client, detail };
+        audit_event::record(transaction, now, event).await?;
+        Ok::<User, Error>(user)
     };
     let try_insert = async |name: Username| {
-        let user = ActiveModel { username: Set(name.as_str().to_owned()), ..user.clone() };
+        if let Some(Creator { actor, key }) = &by {
+            let work = async |transaction: &DatabaseTransaction| Ok(add(transaction, &name).await?.into());
+            return once(&accounts.db, *actor, key.clone(), now, work).await;
+        }
         let transaction = begin_write(&accounts.db).await?;
-        let user = user.insert(&transaction).await.map_err(|error| on_unique(error, &[EMAIL_TAKEN, USERNAME_TAKEN]))?;
-        let event = Event {
-            kind: AuditKind::UserCreated,
-            user: Some(user.id),
-            actor,
-            client,
-            detail: is_superuser.then(|| "superuser".to_owned()),
-        };
-        audit_event::record(&transaction, now, event).await?;
-        let mail = if user.email_verified {
-            None
+        let user = add(&transaction, &name).await?;
+        if user.email_verified {
+            transaction.commit().await?;
         } else {
-            Some(verification::link(accounts, &transaction, &user, &user.email).await?)
-        };
-        transaction.commit().await?;
-        if let Some(mail) = mail {
+            let mail = verification::link(accounts, &transaction, &user, &user.email).await?;
+            transaction.commit().await?;
             accounts.mailer.send(mail);
         }
-        Ok(user)
+        Ok(user.into())
     };
     match username {
         Some(name) => try_insert(name).await,

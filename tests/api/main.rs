@@ -18,6 +18,7 @@ mod drift;
 mod forged;
 mod hostile;
 mod http;
+mod idempotency;
 mod item;
 mod limits;
 mod login;

@@ -126,6 +126,7 @@ async fn path_of_owner(owner: &Client, path: &str) -> String {
         let key: Value = owner.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.created();
         path = path.replace("{api_key_id}", key["api_key"]["id"].as_str().unwrap());
     }
+    assert!(!path.contains('{'), "{path}: teach path_of_owner what of the owner's stands there");
     path
 }
 

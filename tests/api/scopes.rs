@@ -70,7 +70,7 @@ async fn every_operation_demands_the_scopes_that_the_document_says() {
     for operation in operations() {
         let (id, path) = (&operation.value["operationId"], operation.path);
         let Some((needed, keys)) = documented(operation.value) else { continue };
-        for (scope, bits, _) in SCOPES {
+        for &(scope, bits, _) in SCOPES {
             // It may end the session.
             let token = app.bearer(&log_in(&app, scope).await.access_token);
             // Not an operation that would delete the superuser whose scopes are tried.

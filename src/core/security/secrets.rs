@@ -81,14 +81,24 @@ impl RefreshToken {
 
     /// The token that follows. It is always the same one, so that a client whose answer was lost, or who asked
     /// twenty times at once, is given it again, although it is stored nowhere. Only who has `key` can tell it.
-    ///
-    /// # Errors
-    /// Only on a mistake of ours.
-    pub(super) fn next(&self, key: &SecretString) -> Result<Self> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).map_err(Error::internal)?;
-        mac.update(b"refresh token");
-        mac.update(&self.family);
-        mac.update(&self.secret);
-        Ok(Self { family: self.family, secret: mac.finalize().into_bytes().into() })
+    pub(super) fn next(&self, key: &SecretString) -> Self {
+        let secret = keyed(key, &[b"refresh token", &self.family, &self.secret]);
+        Self { family: self.family, secret }
     }
+}
+
+/// HMAC-SHA256 over the parts, each told from the next by its length.
+fn keyed(key: &SecretString, parts: &[&[u8]]) -> [u8; BYTES] {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).expect("a key");
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// What tells two texts apart and says nothing about them to who does not have the key.
+pub(super) fn fingerprint(key: &SecretString, parts: &[&[u8]]) -> String {
+    URL_SAFE_NO_PAD.encode(keyed(key, &[&[b"fingerprint".as_slice()], parts].concat()))
 }

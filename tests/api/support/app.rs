@@ -117,8 +117,8 @@ impl TestApp {
         let data = serde_json::from_value(data).unwrap();
         let (accounts, client) = (&self.state.accounts, keel::core::client::Client::default());
         // By a superuser, and so verified.
-        let actor = Some(uuid::Uuid::nil());
-        let user: UserRead = user::create(accounts, &client, actor, data, is_superuser).await.unwrap();
+        let by = Some(user::Creator { actor: uuid::Uuid::nil(), key: None });
+        let user: UserRead = user::create(accounts, &client, by, data, is_superuser).await.unwrap();
         let form = json!({ "username": name, "password": PASSWORD });
         let token = login::login(accounts, &client, serde_json::from_value(form).unwrap()).await.unwrap();
         Client { user: Some(user), refresh_token: Some(token.refresh_token), ..self.bearer(&token.access_token) }

@@ -1,0 +1,26 @@
+//! The table `idempotency_keys`: requests that may be sent again.
+#![expect(missing_docs, reason = "the columns say what they are")]
+
+use sea_orm::entity::prelude::*;
+
+/// One request that was done, and what came of it.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotency_keys")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false, column_type = "String(StringLen::N(43))")]
+    pub key_hash: String,
+    /// Of the request, to tell another one under the same key.
+    #[sea_orm(column_type = "String(StringLen::N(43))")]
+    pub fingerprint: String,
+    /// As JSON; empty until the request is done.
+    #[sea_orm(column_type = "Text")]
+    pub answer: String,
+    pub created_at: DateTimeUtc,
+    #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
+    pub user: BelongsTo<super::user::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

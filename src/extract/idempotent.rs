@@ -1,0 +1,77 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that may be sent again.
+
+use axum::extract::{FromRef, FromRequest, Request};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use validator::Validate;
+
+use super::etag::parameter;
+use super::json;
+use crate::core::idempotency::IdempotencyKey;
+use crate::core::schema::Problem;
+use crate::core::security::{Tokens, hash_secret};
+use crate::error::{Error, Result};
+
+const NAME: &str = "Idempotency-Key";
+/// Characters of a key: a UUID is enough.
+const MAX_LENGTH: usize = 255;
+
+/// A JSON body as a `T` that keeps its rules, and the key under which the request may be sent again.
+///
+/// # Errors
+/// As for `ValidJson`; 422 for a key that is empty, too long, or given twice.
+pub struct Idempotent<T> {
+    /// What the service does once.
+    pub key: Option<IdempotencyKey>,
+    /// The body.
+    pub data: T,
+}
+
+impl<S, T> FromRequest<S> for Idempotent<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate + JsonSchema + 'static,
+    Tokens: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let chosen = chosen(&request)?;
+        let target = format!("{} {}\n", request.method(), request.uri().path());
+        let body = json::read(request).await?;
+        let data = json::parse(&body)?;
+        let key = chosen.map(|chosen| IdempotencyKey {
+            key_hash: hash_secret(chosen),
+            // With a key of ours: a body may hold a password.
+            fingerprint: Tokens::from_ref(state).fingerprint(&[target.as_bytes(), &body]),
+        });
+        Ok(Self { key, data })
+    }
+}
+
+fn chosen(request: &Request) -> Result<Option<String>> {
+    let mut values = request.headers().get_all(NAME).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) if (1..=MAX_LENGTH).contains(&value.len()) && value.to_str().is_ok() => {
+            Ok(value.to_str().ok().map(str::to_owned))
+        }
+        _ => {
+            let loc = vec!["header".into(), NAME.into()];
+            Err(Error::Invalid(vec![Problem::value_error(loc, "The key must be one text of 1 to 255 characters")]))
+        }
+    }
+}
+
+/// The header, for the document.
+pub struct IdempotencyHeader;
+
+impl IntoParams for IdempotencyHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "A text of your choice, such as a UUID: a request that comes again with it within 24 hours is \
+            not done again, and answered as the first one was.";
+        vec![parameter(NAME, description)]
+    }
+}

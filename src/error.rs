@@ -9,6 +9,7 @@ use sea_orm::{DbErr, SqlErr};
 use crate::core::database;
 use crate::core::rate_limit::Verdict;
 use crate::core::schema::Problem;
+use crate::upstream::UpstreamError;
 
 /// The result of everything a request runs through.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -65,6 +66,12 @@ pub enum Error {
     /// 429: too often; when it may be tried again.
     #[error("Too many requests")]
     TooManyRequests(Verdict),
+    /// 502: another service, which this one asks, failed.
+    #[error("The upstream service failed")]
+    BadGateway,
+    /// 504: another service takes too long.
+    #[error("The upstream service takes too long")]
+    GatewayTimeout,
     /// 503: a dependency is down, or the server's own deadline has passed. The text is for the log.
     #[error("Service temporarily unavailable")]
     Unavailable(Arc<str>),
@@ -96,6 +103,8 @@ impl Error {
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
             Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::BadGateway => (StatusCode::BAD_GATEWAY, "bad_gateway"),
+            Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "gateway_timeout"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
@@ -161,6 +170,15 @@ impl From<DbErr> for Error {
             Self::Unavailable(error.to_string().into())
         } else {
             Self::internal(error)
+        }
+    }
+}
+
+impl From<UpstreamError> for Error {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Failed => Self::BadGateway,
+            UpstreamError::TooSlow => Self::GatewayTimeout,
         }
     }
 }

@@ -12,7 +12,7 @@
 //! | [`entities`] | what is stored |
 //! | [`middleware`] | what every request passes, in order, in one function |
 //! | [`error`] | everything that can go wrong, in one table |
-//! | [`mail`] | what is mailed |
+//! | [`mail`], [`upstream`] | the two outside services |
 //! | [`core`] | configuration, database, security, server: what every layer may use |
 //! | [`migrations`] | the history of the database schema |
 
@@ -32,3 +32,4 @@ pub mod routes;
 pub mod schemas;
 pub mod services;
 pub mod state;
+pub mod upstream;

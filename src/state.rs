@@ -11,6 +11,7 @@ use crate::core::rate_limit::Limiter;
 use crate::core::readiness::Readiness;
 use crate::core::security::Tokens;
 use crate::services::accounts::Accounts;
+use crate::upstream::Upstream;
 
 /// Everything that handlers share; each takes only the part it needs: `State<Db>`. Cheap to clone.
 /// A test builds its own, which is how dependencies are replaced.
@@ -24,6 +25,8 @@ pub struct AppState {
     pub clock: Clock,
     /// What logging in, sessions, passwords and users need.
     pub accounts: Accounts,
+    /// Calls the other service.
+    pub upstream: Upstream,
     /// Counts tries.
     pub limiter: Limiter,
     /// Whether the process wants new requests.
@@ -38,6 +41,7 @@ impl AppState {
     pub fn new(settings: Settings, db: Db, clock: Clock) -> Result<Self, String> {
         Ok(Self {
             accounts: Accounts::new(&settings, db.clone(), clock.clone())?,
+            upstream: Upstream::new(&settings.upstream)?,
             limiter: Limiter::new(&settings, clock.clone())?,
             settings: Arc::new(settings),
             db,

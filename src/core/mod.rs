@@ -1,5 +1,6 @@
 //! What every layer may use, and which itself uses no layer.
 
+pub mod breaker;
 pub mod client;
 pub mod clock;
 pub mod config;
@@ -13,3 +14,4 @@ pub mod security;
 pub mod server;
 mod strict_heads;
 pub mod telemetry;
+pub mod trace_context;

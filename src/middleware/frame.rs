@@ -44,7 +44,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let start = Instant::now();
         let id = request_id::of(&request);
         let format = errors::Format::accepted_by(request.headers());
@@ -56,6 +56,8 @@ where
             method = %request.method(),
             path = ?request.uri().path(),
         );
+        // For whatever the request leads to.
+        request.headers_mut().insert(request_id::HEADER, id.clone());
         let answer = span.in_scope(|| self.inner.call(request));
         // Not an async block, which would move the whole future below it once more.
         let framed = answer.map(move |outcome| {

@@ -3,6 +3,7 @@
 mod answer;
 mod api_key;
 mod audit_event;
+mod external;
 mod health;
 mod item;
 mod login;
@@ -30,6 +31,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .nest("/users/me/sessions", session::router())
         .nest("/users/me/api-keys", api_key::router())
         .nest("/audit-events", audit_event::router())
+        .merge(external::router())
         .nest("/items", item::router())
         // What a login protects belongs in nobody's cache.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")));

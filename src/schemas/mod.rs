@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod api_key;
 pub mod audit_event;
+pub mod external;
 pub mod item;
 pub mod login;
 pub mod message;

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod api_key;
 pub mod audit_event;
 pub mod caller;
+pub mod external;
 pub mod health;
 mod idempotency;
 pub mod item;

@@ -15,6 +15,7 @@ mod contract;
 mod database;
 mod documents;
 mod drift;
+mod external;
 mod forged;
 mod hostile;
 mod http;

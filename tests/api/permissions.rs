@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::document::operations;
 use crate::support::{Client, TestApp};
@@ -57,6 +59,9 @@ const TABLE: &[Row] = &[
     ("api-keys-revoke_api_key", "", [401, 204, 404, 404]),
     ("audit-events-read_audit_events", "", [401, 403, 403, 200]),
 
+    ("external-read_external_data", "", [401, 200, 200, 200]),
+    ("external-read_combined_data", "", [401, 200, 200, 200]),
+
     ("items-read_items", "", [401, 200, 200, 200]),
     ("items-create_item", r#"{ "title": "kettle" }"#, [401, 201, 201, 201]),
     ("items-read_item", "", [401, 200, 404, 200]),
@@ -67,7 +72,9 @@ const TABLE: &[Row] = &[
 
 #[tokio::test]
 async fn everybody_may_do_what_the_table_says_and_nothing_else() {
-    let app = TestApp::start().await;
+    let other_service = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(json!([]))).mount(&other_service).await;
+    let app = TestApp::with(|settings| settings.upstream.base_url = Some(other_service.uri())).await;
     // The last superuser could not delete himself.
     app.superuser("spare").await;
     for (row, (id, body, expected)) in TABLE.iter().enumerate() {

@@ -19,6 +19,7 @@ pub struct Settings {
     pub auth: AuthSettings,
     pub rate_limit: RateLimitSettings,
     pub mail: MailSettings,
+    pub upstream: UpstreamSettings,
     pub first_superuser: FirstSuperuser,
     pub telemetry: TelemetrySettings,
 }
@@ -148,6 +149,19 @@ pub struct MailSettings {
     pub from: String,
     #[schemars(regex(pattern = r"^https?://[^\s]+$"))]
     pub frontend_url: String,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamSettings {
+    #[schemars(regex(pattern = r"^https?://[^\s]+$"))]
+    pub base_url: Option<String>,
+    #[schemars(range(min = 1, max = 3600))]
+    pub timeout_seconds: u64,
+    #[schemars(range(max = 10))]
+    pub retries: u32,
+    #[schemars(range(min = 1))]
+    pub max_body_bytes: usize,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,0 +1,54 @@
+//! What another service knows.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::auth::CurrentUser;
+use crate::core::trace_context::TraceContext;
+use crate::error::Result;
+use crate::extract::ValidQuery;
+use crate::schemas::external::{CombinedData, CombinedFilter, ExternalData};
+use crate::schemas::message::ErrorRead;
+use crate::schemas::scope::ITEMS_READ;
+use crate::services::external;
+use crate::state::AppState;
+use crate::upstream::Upstream;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_external_data)).routes(routes!(read_combined_data))
+}
+
+/// Read what the other service says.
+#[utoipa::path(
+    get, path = "/external-data", tag = "external", security(("oauth2" = ["items:read"])),
+    responses(
+        (status = OK, body = ExternalData), (status = BAD_GATEWAY, body = ErrorRead),
+        (status = GATEWAY_TIMEOUT, body = ErrorRead),
+    ),
+)]
+async fn read_external_data(
+    State(upstream): State<Upstream>,
+    _: CurrentUser<ITEMS_READ>,
+    headers: HeaderMap,
+) -> Result<Json<ExternalData>> {
+    external::read(&upstream, &TraceContext::of(&headers)).await.map(Json)
+}
+
+/// Read three things that the other service says, all at once.
+#[utoipa::path(
+    get, path = "/combined-data", tag = "external", security(("oauth2" = ["items:read"])), params(CombinedFilter),
+    responses(
+        (status = OK, body = CombinedData), (status = BAD_GATEWAY, body = ErrorRead),
+        (status = GATEWAY_TIMEOUT, body = ErrorRead),
+    ),
+)]
+async fn read_combined_data(
+    State(upstream): State<Upstream>,
+    _: CurrentUser<ITEMS_READ>,
+    headers: HeaderMap,
+    ValidQuery(filter): ValidQuery<CombinedFilter>,
+) -> Result<Json<CombinedData>> {
+    external::combine(&upstream, &TraceContext::of(&headers), filter).await.map(Json)
+}

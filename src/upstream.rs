@@ -98,7 +98,10 @@ fn connect(base: &str) -> Result<(Url, Client), String> {
     match (url, client) {
         (Ok(url), Ok(client)) => Ok((url, client)),
         (Err(error), _) => Err(format!("upstream.base_url: {error}")),
-        (_, Err(error)) => Err(format!("upstream: {error}")),
+        (_, Err(error)) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            Err(format!("upstream: {error}: {cause}"))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::core::rate_limit::Limiter;
 use crate::core::security::{Passwords, Tokens};
 use crate::core::{database, migrate};
 use crate::mail::Mailer;
+use crate::upstream::Upstream;
 
 pub(super) async fn run(settings: &Settings) -> Outcome {
     println!("ok       configuration ({:?})", settings.environment);
@@ -14,13 +15,14 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
         ("passwords", Passwords::new(&settings.auth).map(|_| String::new())),
         ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
         ("mail", Mailer::new(&settings.mail).map(|_| String::new())),
+        ("upstream", Upstream::new(&settings.upstream).map(|_| String::new())),
         ("redis", redis(settings).await),
         ("database", database(settings).await),
     ];
     let mut problems = Vec::new();
     for (name, outcome) in checks {
         match outcome {
-            Ok(detail) => println!("ok       {name} {detail}"),
+            Ok(detail) => println!("{}", format!("ok       {name} {detail}").trim_end()),
             Err(problem) => problems.push(problem),
         }
     }

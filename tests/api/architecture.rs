@@ -23,6 +23,10 @@ const RULES: &[(&str, &[&str])] = &[
         "mail.rs",
         &["crate::auth", "crate::routes", "crate::services", "crate::schemas", "crate::entities", "axum", "sea_orm"],
     ),
+    (
+        "upstream.rs",
+        &["crate::auth", "crate::routes", "crate::services", "crate::schemas", "crate::entities", "axum::Json"],
+    ),
     ("entities", &["crate::", "axum", "utoipa", "schemars"]),
     (
         "schemas",

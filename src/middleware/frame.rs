@@ -10,12 +10,13 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use hyper::body::Body as HttpBody;
 use tokio::time::Instant;
 use tower::Service;
 use tracing::Instrument;
 
-use super::{errors, process_time, request_id};
+use super::{compress, errors, process_time, request_id};
 
 /// One service for all of it, with one future on the heap, because every request pays for it.
 #[derive(Clone)]
@@ -50,6 +51,7 @@ where
         let format = errors::Format::accepted_by(request.headers());
         // The path is printed with `?`, which escapes line breaks and control characters. No query
         // string: it may hold secrets.
+        let encoding = request.headers().get(header::ACCEPT_ENCODING).cloned();
         let span = tracing::info_span!(
             "request",
             id = id.to_str().unwrap_or_default(),
@@ -60,12 +62,17 @@ where
         request.headers_mut().insert(request_id::HEADER, id.clone());
         let answer = span.in_scope(|| self.inner.call(request));
         // Not an async block, which would move the whole future below it once more.
-        let framed = answer.map(move |outcome| {
-            let mut response = outcome?.map(Body::new);
+        let framed = answer.then(move |outcome| {
+            let Ok(response) = outcome;
+            let mut response = response.map(Body::new);
             errors::render(&mut response, format, &id);
             tracing::info!(status = response.status().as_u16(), duration_ms = start.elapsed().as_millis(), "answered");
             add_headers(response.headers_mut(), id, start);
-            Ok(response)
+            if compress::is_worth_it(&response) {
+                Either::Right(Box::pin(compress::compress(response, encoding).map(Ok)))
+            } else {
+                Either::Left(ready(Ok(response)))
+            }
         });
         Box::pin(framed.instrument(span))
     }

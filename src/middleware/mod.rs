@@ -1,6 +1,7 @@
 //! What every request passes before it reaches its route, and every answer on its way back.
 
 mod body_deadline;
+mod compress;
 mod cors;
 mod deadline;
 mod errors;
@@ -17,14 +18,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
+use axum::http::header;
 use axum::response::Response;
 use tower::ServiceBuilder;
 use tower::layer::layer_fn;
 use tower::util::BoxCloneSyncService;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
@@ -60,14 +59,12 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         // `/items/` is `/items`, without a redirect.
         .layer(NormalizePathLayer::trim_trailing_slash())
-        // Request id, span and log line, process time, fixed headers, and the body of every error that
-        // comes up from below. It belongs on every answer, a CORS preflight's included, and never
+        // Request id, span and log line, process time, fixed headers, compression, and the body of every error
+        // that comes up from below. It belongs on every answer, a CORS preflight's included, and never
         // answers by itself, so it may stand outside CORS.
         .layer_fn(frame::Frame::new)
         // Outside everything that can refuse a request, so that a page can read why it was refused.
         .layer_fn(move |inner| cors::Cors::new(inner, &cors))
-        // Only bodies worth the work, and never one with an ETag, which names these very bytes.
-        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1024).and(has_no_etag)))
         .layer(CatchPanicLayer::custom(errors::from_panic))
         .layer_fn(move |inner| Refuse { inner, trusted: trusted.clone() })
         .option_layer(requests)
@@ -77,8 +74,4 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App
         .layer(RequestBodyLimitLayer::new(server.max_body_bytes))
         .service(router);
     BoxCloneSyncService::new(stack)
-}
-
-fn has_no_etag(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
-    !headers.contains_key(header::ETAG)
 }

@@ -38,7 +38,8 @@ where
     }
 }
 
-fn join<A, B>(first: Result<A>, second: Result<B>) -> Result<Both<A, B>> {
+/// Both, or the problems of both.
+pub(super) fn join<A, B>(first: Result<A>, second: Result<B>) -> Result<Both<A, B>> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok(Both(first, second)),
         (Err(Error::Invalid(mut problems)), Err(Error::Invalid(more))) => {

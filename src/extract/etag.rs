@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 /// The tag that names a version: `"3"`.
 #[must_use]
@@ -59,23 +59,28 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![parameter("If-Match", "The `ETag` that must not have changed, several, or `*`.")]
+        vec![parameter("If-Match", "The `ETag` that must not have changed, several, or `*`.", text())]
     }
 }
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![parameter("If-None-Match", "The `ETag` that the client has, several, or `*`.")]
+        vec![parameter("If-None-Match", "The `ETag` that the client has, several, or `*`.", text())]
     }
 }
 
-pub(super) fn parameter(name: &str, description: &str) -> Parameter {
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// A header that need not be there.
+pub(super) fn parameter(name: &str, description: &str, rules: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(description))
-        .schema(Some(Object::with_type(Type::String)))
+        .schema(Some(rules))
         .build()
 }
 

@@ -1,12 +1,16 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that may be sent again.
 
 use axum::extract::{FromRef, FromRequest, Request};
+use axum::http::HeaderValue;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
+use utoipa::openapi::ObjectBuilder;
 use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::Type;
 use validator::Validate;
 
+use super::both::{Both, join};
 use super::etag::parameter;
 use super::json;
 use crate::core::idempotency::IdempotencyKey;
@@ -38,10 +42,10 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let chosen = chosen(&request)?;
+        let chosen = chosen(&request);
         let target = format!("{} {}\n", request.method(), request.uri().path());
         let body = json::read(request).await?;
-        let data = json::parse(&body)?;
+        let Both(chosen, data) = join(chosen, json::parse(&body))?;
         let key = chosen.map(|chosen| IdempotencyKey {
             key_hash: hash_secret(chosen),
             // With a key of ours: a body may hold a password.
@@ -55,14 +59,17 @@ fn chosen(request: &Request) -> Result<Option<String>> {
     let mut values = request.headers().get_all(NAME).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) if (1..=MAX_LENGTH).contains(&value.len()) && value.to_str().is_ok() => {
-            Ok(value.to_str().ok().map(str::to_owned))
-        }
+        (Some(value), None) if is_good(value) => Ok(value.to_str().ok().map(str::to_owned)),
         _ => {
             let loc = vec!["header".into(), NAME.into()];
             Err(Error::Invalid(vec![Problem::value_error(loc, "The key must be one text of 1 to 255 characters")]))
         }
     }
+}
+
+fn is_good(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    (1..=MAX_LENGTH).contains(&bytes.len()) && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The header, for the document.
@@ -72,6 +79,11 @@ impl IntoParams for IdempotencyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "A text of your choice, such as a UUID: a request that comes again with it within 24 hours is \
             not done again, and answered as the first one was.";
-        vec![parameter(NAME, description)]
+        let rules = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_LENGTH))
+            .pattern(Some(r"^[\x20-\x7e]*$"));
+        vec![parameter(NAME, description, rules)]
     }
 }

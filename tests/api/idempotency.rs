@@ -137,5 +137,10 @@ async fn a_key_is_one_text_of_sensible_length() {
     let twice = [("content-type", "application/json"), ("idempotency-key", "a"), ("idempotency-key", "b")];
     let answer = ann.send(Method::POST, "/items", &twice, body.to_string().into()).await;
     assert_eq!(answer.problems(), ["header.Idempotency-Key: value_error"]);
-    post(&ann, "/items", &"x".repeat(255), body).await.created::<ItemRead>();
+    let both = post(&ann, "/items", "", json!({})).await.problems();
+    assert_eq!(both, ["body.title: missing", "header.Idempotency-Key: value_error"]);
+    assert_eq!(post(&ann, "/items", "a\tb", body.clone()).await.problems(), ["header.Idempotency-Key: value_error"]);
+    for key in [&"x".repeat(255), "~ !\"%&'()"] {
+        post(&ann, "/items", key, body.clone()).await.created::<ItemRead>();
+    }
 }

@@ -66,7 +66,7 @@ async fn recover(
     email: Email,
 ) -> Result<Json<Message>> {
     // Not given back: each is a mail in somebody's box.
-    let _ = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
+    let _attempt = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
     recovery::request(&accounts, &client, &email).await?;
     Ok(message("If that email is registered, we sent a password recovery link"))
 }
@@ -100,7 +100,7 @@ async fn request_email_verification(
     FromClient(client): FromClient,
     ValidJson(EmailRequest { email }): ValidJson<EmailRequest>,
 ) -> Result<Json<Message>> {
-    let _ = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
+    let _attempt = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
     verification::request(&accounts, &email).await?;
     Ok(message("If that email is registered and not verified yet, we sent a link"))
 }

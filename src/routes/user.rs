@@ -47,7 +47,7 @@ async fn signup(
     FromClient(client): FromClient,
     ValidJson(data): ValidJson<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    let _ = limiter.attempt(Action::Signup, data.email.as_str(), client.address).await?;
+    let _attempt = limiter.attempt(Action::Signup, data.email.as_str(), client.address).await?;
     let user = user::create(&accounts, &client, None, data, false).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }

@@ -93,6 +93,23 @@ async fn who_knows_his_password_may_use_it_as_often_as_he_likes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn also_many_times_at_once() {
+    let app = limited().await;
+    app.user("ann").await;
+    let logins: Vec<_> = (0..50)
+        .map(|_| {
+            let client = app.anonymous();
+            tokio::spawn(async move {
+                client.form("/token", &[("username", "ann"), ("password", PASSWORD)]).await.ok::<Token>()
+            })
+        })
+        .collect();
+    for login in logins {
+        login.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_once_are_counted_before_they_are_answered() {
     let app = limited().await;
     app.user("ann").await;

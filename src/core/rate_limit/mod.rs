@@ -6,12 +6,14 @@
 
 mod memory;
 mod redis;
+mod turns;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Utc};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::client;
 use super::clock::Clock;
@@ -21,6 +23,7 @@ use crate::error::{Error, Result};
 
 use self::memory::Memory;
 use self::redis::Redis;
+use self::turns::Turns;
 
 /// So many tries at once, which come back evenly over the period.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +123,7 @@ const ACCOUNTS_AN_ADDRESS: u32 = 50;
 #[derive(Clone)]
 pub struct Limiter {
     memory: Memory,
+    turns: Turns,
     redis: Option<Redis>,
     clock: Clock,
     /// What one account may try; `None` without limits.
@@ -140,6 +144,7 @@ impl Limiter {
         let requests = Quota { burst: limits.burst, period: seconds(limits.burst) / rate.max(1) };
         Ok(Self {
             memory: Memory::default(),
+            turns: Turns::default(),
             redis: settings.redis.url.as_ref().map(Redis::new).transpose()?,
             clock,
             attempts: limits.enabled.then_some(attempts),
@@ -175,11 +180,13 @@ impl Limiter {
     pub async fn attempt(&self, action: Action, account: &str, address: Option<IpAddr>) -> Result<Attempt<'_>> {
         let (name, factor) = action.name_and_factor();
         let mut taken = Vec::new();
-        let Some(quota) = self.attempts else { return Ok(Attempt { limiter: self, taken }) };
+        let Some(quota) = self.attempts else { return Ok(Attempt { limiter: self, taken, _turn: None }) };
         let larger = |factor: u32| Quota { burst: quota.burst.saturating_mul(factor), ..quota };
         // Names are hashed: what was typed may be a password, and be long.
         let account = hash_secret(account.to_lowercase());
-        let mut keys = vec![(format!("{name}:account:{account}"), larger(factor))];
+        let account = format!("{name}:account:{account}");
+        let turn = self.turns.wait(&account, larger(factor).burst).await;
+        let mut keys = vec![(account, larger(factor))];
         if let Some(address) = address {
             let key = format!("{name}:address:{}", client::network(address));
             keys.push((key, larger(factor.max(ACCOUNTS_AN_ADDRESS))));
@@ -191,7 +198,7 @@ impl Limiter {
             }
             taken.push((key, quota));
         }
-        Ok(Attempt { limiter: self, taken })
+        Ok(Attempt { limiter: self, taken, _turn: turn })
     }
 
     /// Takes so many tries from the quota of a key; a negative number gives back.
@@ -214,13 +221,15 @@ fn micros(now: DateTime<Utc>) -> i64 {
 pub struct Attempt<'a> {
     limiter: &'a Limiter,
     taken: Vec<(String, Quota)>,
+    /// Ends with it: after what was taken is given back.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Attempt<'_> {
     /// The try was no guess: it does not count.
     pub async fn succeeded(self) {
-        for (key, quota) in self.taken {
-            self.limiter.take(&key, quota, -1).await;
+        for (key, quota) in &self.taken {
+            self.limiter.take(key, *quota, -1).await;
         }
     }
 }

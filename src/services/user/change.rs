@@ -1,0 +1,133 @@
+//! Changes of a user, by himself or a superuser, and what follows from them.
+
+use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
+use sea_orm::{ActiveModelTrait, ActiveValue, DatabaseTransaction, EntityTrait, QuerySelect};
+use uuid::Uuid;
+
+use super::password::hash_for;
+use super::{EMAIL_TAKEN, NOT_FOUND, USERNAME_TAKEN, User, keep_a_superuser, stored};
+use crate::core::client::Client;
+use crate::core::database::begin_write;
+use crate::entities::user::{ActiveModel, Entity};
+use crate::error::{Result, on_unique};
+use crate::schemas::audit_event::AuditKind;
+use crate::schemas::text::Email;
+use crate::schemas::user::{UserRead, UserUpdate, UserUpdateMe};
+use crate::services::accounts::Accounts;
+use crate::services::audit_event::{self, Event};
+use crate::services::{mailed, session, verification};
+
+/// Changes what users say about themselves. Where logging in needs a verified address, a new one waits until
+/// the link that is mailed to it is followed; elsewhere it counts at once.
+///
+/// # Errors
+/// As for [`update`].
+pub async fn update_me(accounts: &Accounts, client: &Client, caller: &User, data: UserUpdateMe) -> Result<UserRead> {
+    let UserUpdateMe { email, username, full_name, age, address } = data;
+    let new_email = email.filter(|email| email.as_str() != caller.email);
+    let waits = accounts.settings().require_verified_email;
+    let (now, later) = if waits { (None, new_email) } else { (new_email, None) };
+    let data = UserUpdate { email: now, username, full_name, age, address, ..UserUpdate::default() };
+    change(accounts, client, caller.id, caller.id, data, later).await
+}
+
+/// Changes what `data` says, as a superuser may.
+///
+/// # Errors
+/// 404 for nobody; 409 when email or username are taken, or the last superuser would be lost; 422 when the
+/// password is too easy to guess.
+pub async fn update(accounts: &Accounts, client: &Client, actor: Uuid, id: Uuid, data: UserUpdate) -> Result<UserRead> {
+    change(accounts, client, actor, id, data, None).await
+}
+
+async fn change(
+    accounts: &Accounts,
+    client: &Client,
+    actor: Uuid,
+    id: Uuid,
+    data: UserUpdate,
+    unverified: Option<Email>,
+) -> Result<UserRead> {
+    let UserUpdate { email, password, username, full_name, age, address, is_active, is_superuser } = data;
+    let hash = match password {
+        Some(password) => {
+            let user = Entity::find_by_id(id).one(&accounts.db).await?.ok_or(NOT_FOUND)?;
+            Some(hash_for(accounts, &user, "password", password).await?)
+        }
+        None => None,
+    };
+    let transaction = begin_write(&accounts.db).await?;
+    if is_active == Some(false) || is_superuser == Some(false) {
+        keep_a_superuser(&transaction, id).await?;
+    }
+    let old = Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or(NOT_FOUND)?;
+    let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
+    let change = ActiveModel {
+        id: Unchanged(id),
+        // A superuser vouches for the address.
+        email_verified: set(email.is_some().then_some(actor != id)),
+        email: set(email.clone()),
+        username: set(username.map(|username| username.as_str().to_owned())),
+        hashed_password: set(hash.clone()),
+        full_name: set(full_name),
+        age: set(age),
+        address: set(address.map(|address| address.map(stored))),
+        is_active: set(is_active),
+        is_superuser: set(is_superuser),
+        created_at: NotSet,
+    };
+    let user = if change.is_changed() {
+        let changed = change.update(&transaction).await;
+        changed.map_err(|error| on_unique(error, &[EMAIL_TAKEN, USERNAME_TAKEN]))?
+    } else {
+        old.clone()
+    };
+    record_changes(accounts, &transaction, client, actor, (&old, &user)).await?;
+    if hash.is_some() || email.is_some() {
+        mailed::revoke(&transaction, id).await?;
+    }
+    if hash.is_some() || !user.is_active {
+        session::end_others(&transaction, id, None).await?;
+    }
+    let mut mails = Vec::new();
+    let to_verify = unverified.map(|email| email.as_str().to_owned()).or(email.clone().filter(|_| actor == id));
+    if let Some(new) = to_verify {
+        mails.push(verification::link(accounts, &transaction, &user, &new).await?);
+    }
+    if user.email != old.email || !mails.is_empty() {
+        mails.push(verification::notice(old.email, email.is_some()));
+    }
+    transaction.commit().await?;
+    accounts.callers.forget(id);
+    for mail in mails {
+        accounts.mailer.send(mail);
+    }
+    Ok(user.into())
+}
+
+/// What the audit trail is told about a change of a user.
+async fn record_changes(
+    accounts: &Accounts,
+    transaction: &DatabaseTransaction,
+    client: &Client,
+    actor: Uuid,
+    (old, new): (&User, &User),
+) -> Result<()> {
+    let became = |is: bool, yes: &str, no: &str| Some(if is { yes } else { no }.to_owned());
+    let changes = [
+        (old.is_superuser != new.is_superuser, AuditKind::RoleChanged, became(new.is_superuser, "superuser", "user")),
+        (old.is_active != new.is_active, AuditKind::ActivityChanged, became(new.is_active, "active", "inactive")),
+        (old.hashed_password != new.hashed_password, AuditKind::PasswordChanged, None),
+        (old.email != new.email, AuditKind::EmailChanged, None),
+    ];
+    for (_, kind, detail) in changes.into_iter().filter(|(changed, ..)| *changed) {
+        let event = Event { kind, user: Some(new.id), actor: Some(actor), client, detail };
+        audit_event::record(transaction, accounts.now(), event).await?;
+    }
+    Ok(())
+}
+
+/// What is present is changed.
+fn set<T: Into<sea_orm::Value>>(value: Option<T>) -> ActiveValue<T> {
+    value.map_or(NotSet, Set)
+}

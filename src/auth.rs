@@ -13,7 +13,7 @@ use crate::core::config::Settings;
 use crate::core::security::API_KEY_PREFIX;
 use crate::error::{Error, Result};
 use crate::extract::FromClient;
-use crate::schemas::scope::{ANY, USERS};
+use crate::schemas::scope::{ANY, ME, Scopes, USERS};
 use crate::services::accounts::Accounts;
 use crate::services::caller::Caller;
 use crate::services::user::User;
@@ -41,7 +41,15 @@ pub struct CurrentSession<const SCOPE: u8> {
     pub user: Arc<User>,
     /// The session's id.
     pub session: Uuid,
+    /// What its tokens may be used for.
+    pub scopes: Scopes,
 }
+
+/// A superuser who has logged in himself: a key must not change passwords and roles, its own user's least of all.
+///
+/// # Errors
+/// As for [`Superuser`] and [`CurrentSession`].
+pub struct SuperuserSession(pub Arc<User>);
 
 impl<S, const SCOPE: u8> FromRequestParts<S> for CurrentUser<SCOPE>
 where
@@ -79,9 +87,23 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let Caller { user, session, .. } = authenticate::<S, SCOPE>(parts, state).await?;
+        let Caller { user, session, scopes } = authenticate::<S, SCOPE>(parts, state).await?;
         let session = session.ok_or(Error::InsufficientScope)?;
-        Ok(Self { user, session })
+        Ok(Self { user, session, scopes })
+    }
+}
+
+impl<S> FromRequestParts<S> for SuperuserSession
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let session = CurrentSession::<{ ME | USERS }>::from_request_parts(parts, state).await?;
+        if session.user.is_superuser { Ok(Self(session.user)) } else { Err(Error::Forbidden) }
     }
 }
 

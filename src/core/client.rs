@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 /// The address that the connection comes from, as the server puts it into a request's extensions.
@@ -28,13 +28,13 @@ pub fn address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet])
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut address = peer?.ip().to_canonical();
     // All lines of the header are one list.
-    let lines = headers.get_all("x-forwarded-for").iter().rev().map(|value| value.to_str().unwrap_or_default());
-    for hop in lines.flat_map(|line| line.rsplit(',')) {
+    let lines = headers.get_all("x-forwarded-for").iter().rev().map(HeaderValue::as_bytes);
+    for hop in lines.flat_map(|line| line.rsplit(|byte| *byte == b',')) {
         if !is_trusted(&address) {
             break;
         }
         // What is no address ends the chain: the proxy that wrote it is all that is known.
-        let Some(hop) = parse(hop.trim()) else { break };
+        let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| parse(hop.trim())) else { break };
         address = hop;
     }
     Some(address)

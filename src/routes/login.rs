@@ -112,7 +112,7 @@ async fn test_token(CurrentSession { user, .. }: CurrentSession<ANY>) -> Json<Us
 async fn logout(
     State(accounts): State<Accounts>,
     FromClient(client): FromClient,
-    CurrentSession { user, session }: CurrentSession<ANY>,
+    CurrentSession { user, session, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {
     match session::end(&accounts, &client, user.id, session).await {
         // Somebody else ended it at the same time.

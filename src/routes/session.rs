@@ -26,7 +26,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn read_sessions(
     State(accounts): State<Accounts>,
-    CurrentSession { user, session }: CurrentSession<ME>,
+    CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<SessionPage>> {
     session::list(&accounts.db, user.id, session, accounts.now(), paging).await.map(Json)

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::answer::unless_known;
-use crate::auth::{CurrentSession, CurrentUser, Superuser};
+use crate::auth::{CurrentSession, CurrentUser, Superuser, SuperuserSession};
 use crate::core::database::Db;
 use crate::core::rate_limit::{Action, Limiter};
 use crate::error::Result;
@@ -95,14 +95,23 @@ async fn read_me(CurrentUser(user): CurrentUser<ME>) -> Json<UserRead> {
 /// Change the caller.
 #[utoipa::path(
     patch, path = "/me", tag = "users", security(("oauth2" = ["me"])), request_body = UserUpdateMe,
-    responses((status = OK, body = UserRead), (status = CONFLICT, body = ErrorRead)),
+    responses(
+        (status = OK, body = UserRead), (status = CONFLICT, body = ErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn update_me(
     State(accounts): State<Accounts>,
+    State(limiter): State<Limiter>,
     FromClient(client): FromClient,
     CurrentUser(user): CurrentUser<ME>,
     ValidJson(data): ValidJson<UserUpdateMe>,
 ) -> Result<Json<UserRead>> {
+    let _attempt = match &data.email {
+        // It is mailed to.
+        Some(email) => Some(limiter.attempt(Action::Mail, email.as_str(), client.address).await?),
+        None => None,
+    };
     user::update_me(&accounts, &client, &user, data).await.map(Json)
 }
 
@@ -125,15 +134,21 @@ async fn delete_me(
 /// All other sessions of the caller end.
 #[utoipa::path(
     patch, path = "/me/password", tag = "users", security(("oauth2" = ["me"])), request_body = PasswordUpdate,
-    responses((status = OK, body = Message), (status = BAD_REQUEST, body = ErrorRead)),
+    responses(
+        (status = OK, body = Message), (status = BAD_REQUEST, body = ErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn update_password_me(
     State(accounts): State<Accounts>,
+    State(limiter): State<Limiter>,
     FromClient(client): FromClient,
-    CurrentSession { user, session }: CurrentSession<ME>,
+    CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<PasswordUpdate>,
 ) -> Result<Json<Message>> {
+    let attempt = limiter.attempt(Action::Login, &user.id.to_string(), client.address).await?;
     user::update_password(&accounts, &client, &user, session, data).await?;
+    attempt.succeeded().await;
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))
 }
 
@@ -151,14 +166,16 @@ async fn read_user(
 }
 
 /// Change a user.
+///
+/// For superusers who have logged in: not with a key.
 #[utoipa::path(
-    patch, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath), request_body = UserUpdate,
+    patch, path = "/{user_id}", tag = "users", security(("oauth2" = ["me", "users"])), params(UserPath), request_body = UserUpdate,
     responses((status = OK, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn update_user(
     State(accounts): State<Accounts>,
     FromClient(client): FromClient,
-    Superuser(actor): Superuser,
+    SuperuserSession(actor): SuperuserSession,
     Both(ValidPath(UserPath { user_id }), ValidJson(data)): Both<ValidPath<UserPath>, ValidJson<UserUpdate>>,
 ) -> Result<Json<UserRead>> {
     user::update(&accounts, &client, actor.id, user_id, data).await.map(Json)

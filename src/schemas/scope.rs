@@ -45,6 +45,12 @@ impl Scopes {
         self.0 & scope == scope
     }
 
+    /// Whether all of the other set is in this one.
+    #[must_use]
+    pub fn hold(self, other: Self) -> bool {
+        self.allow(other.0)
+    }
+
     /// Whether nothing is in the set.
     #[must_use]
     pub fn is_empty(self) -> bool {

@@ -88,12 +88,21 @@ async fn record_use(accounts: &Accounts, client: &Client, key: &Model, now: chro
     Ok(())
 }
 
-/// A new key of the user, which is shown this once.
+/// A new key of the user, which is shown this once. `held` is what his token may be used for.
 ///
 /// # Errors
-/// 401 when the user was deleted in the meantime.
-pub async fn create(accounts: &Accounts, client: &Client, user: Uuid, data: ApiKeyCreate) -> Result<ApiKeyCreated> {
+/// 401 when the user was deleted or deactivated in the meantime, 403 for a key that may do more than the token.
+pub async fn create(
+    accounts: &Accounts,
+    client: &Client,
+    user: Uuid,
+    held: Scopes,
+    data: ApiKeyCreate,
+) -> Result<ApiKeyCreated> {
     let ApiKeyCreate { name, scope, expires_in_days } = data;
+    if !held.hold(scope.into()) {
+        return Err(Error::InsufficientScope);
+    }
     let now = accounts.now();
     let key = format!("{API_KEY_PREFIX}{}", new_secret()?);
     let row = ActiveModel {
@@ -107,6 +116,11 @@ pub async fn create(accounts: &Accounts, client: &Client, user: Uuid, data: ApiK
         expires_at: Set(expires_in_days.map(|days| now + TimeDelta::days(days.into()))),
     };
     let transaction = begin_write(&accounts.db).await?;
+    // Once more: a body may have taken long to arrive.
+    let owner = user::Entity::find_by_id(user).lock_exclusive().one(&transaction).await?;
+    if !owner.is_some_and(|owner| owner.is_active) {
+        return Err(Error::Unauthorized);
+    }
     let row = row.insert(&transaction).await.map_err(super::user::gone)?;
     let detail = Some(format!("key {}", row.id));
     let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, user, client) };

@@ -29,7 +29,7 @@ pub async fn request(accounts: &Accounts, client: &Client, email: &Email) -> Res
         if let Some(user) = user
             && let Err(error) = mail_link(&accounts, &client, user).await
         {
-            tracing::error!(%error, "a password could not be recovered");
+            tracing::error!(%error, cause = error.cause(), "a password could not be recovered");
         }
     });
     Ok(())
@@ -38,6 +38,9 @@ pub async fn request(accounts: &Accounts, client: &Client, email: &Email) -> Res
 async fn mail_link(accounts: &Accounts, client: &Client, user: User) -> Result<()> {
     let (now, seconds) = (accounts.now(), accounts.settings().reset_token_seconds);
     let transaction = begin_write(&accounts.db).await?;
+    // The user first, as everywhere.
+    let user = Entity::find_by_id(user.id).lock_exclusive().one(&transaction).await?;
+    let Some(user) = user.filter(|user| user.is_active) else { return Ok(()) };
     let expires_at = mailed::after(now, seconds);
     let token = mailed::issue(&transaction, user.id, Purpose::ResetPassword, &user.email, expires_at).await?;
     let event =

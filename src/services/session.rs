@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
 use super::caller::{Caller, Credential};
-use super::mailed::after;
+use super::mailed::{self, after};
 use crate::core::client::Client;
 use crate::core::config::AuthSettings;
 use crate::core::database::begin_write;
@@ -213,6 +213,8 @@ pub async fn end(accounts: &Accounts, client: &Client, user: Uuid, id: Uuid) -> 
 pub async fn end_all(accounts: &Accounts, client: &Client, user: Uuid) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
     end_others(&transaction, user, None).await?;
+    // Somebody who had come in may have asked for links.
+    mailed::revoke(&transaction, user).await?;
     let event = Event { detail: Some("all sessions".to_owned()), ..Event::by_user(AuditKind::Logout, user, client) };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;

@@ -60,7 +60,7 @@ pub async fn request(accounts: &Accounts, email: &Email) -> Result<()> {
         if let Some(user) = user.filter(|user| user.is_active && !user.email_verified)
             && let Err(error) = mail_link(&accounts, &user).await
         {
-            tracing::error!(%error, "an address could not be verified");
+            tracing::error!(%error, cause = error.cause(), "an address could not be verified");
         }
     });
     Ok(())
@@ -68,7 +68,10 @@ pub async fn request(accounts: &Accounts, email: &Email) -> Result<()> {
 
 async fn mail_link(accounts: &Accounts, user: &User) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
-    let mail = link(accounts, &transaction, user, &user.email).await?;
+    // The user first, as everywhere.
+    let user = Entity::find_by_id(user.id).lock_exclusive().one(&transaction).await?;
+    let Some(user) = user.filter(|user| user.is_active && !user.email_verified) else { return Ok(()) };
+    let mail = link(accounts, &transaction, &user, &user.email).await?;
     transaction.commit().await?;
     accounts.mailer.send(mail);
     Ok(())
@@ -85,6 +88,9 @@ pub async fn verify(accounts: &Accounts, client: &Client, data: EmailVerificatio
     // The user first, as everywhere.
     let user = Entity::find_by_id(found.user_id).lock_exclusive().one(&transaction).await?.ok_or(mailed::INVALID)?;
     let link = mailed::take(&transaction, &data.token, Purpose::VerifyEmail, now).await?;
+    if !user.is_active {
+        return Err(mailed::INVALID);
+    }
     let is_new = user.email != link.email;
     let change =
         ActiveModel { id: Unchanged(user.id), email: Set(link.email), email_verified: Set(true), ..Default::default() };

@@ -5,9 +5,11 @@ use chrono::TimeDelta;
 use keel::schemas::api_key::{ApiKeyCreated, ApiKeyPage};
 use keel::schemas::audit_event::AuditEventPage;
 use keel::schemas::item::{ItemPage, ItemRead};
+use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
 use serde_json::json;
 
+use crate::support::app::PASSWORD;
 use crate::support::{Answer, Client, TestApp};
 
 async fn create(client: &Client, scope: &str) -> ApiKeyCreated {
@@ -55,6 +57,36 @@ async fn a_key_is_for_its_scopes() {
     app.bearer(&create(&ann, "users").await.key).get("/users").await.error(StatusCode::FORBIDDEN);
     app.bearer(&create(&root, "users").await.key).get("/users").await.ok::<UserPage>();
     app.bearer(&create(&root, "items").await.key).get("/users").await.error(StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_key_may_do_no_more_than_the_token_that_made_it() {
+    let app = TestApp::start().await;
+    app.user("ann").await;
+    for (scope, wanted, is_made) in
+        [("me", "items:read", false), ("me items:read", "items", false), ("me items", "items:read", true)]
+    {
+        let form = [("username", "ann"), ("password", PASSWORD), ("scope", scope)];
+        let token: Token = app.anonymous().form("/token", &form).await.ok();
+        let body = json!({ "name": "ci", "scope": wanted });
+        let answer = app.bearer(&token.access_token).post("/users/me/api-keys", body).await;
+        let expected = if is_made { StatusCode::CREATED } else { StatusCode::FORBIDDEN };
+        assert_eq!(answer.status, expected, "{wanted} with {scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_changes_no_password_and_no_role() {
+    let app = TestApp::start().await;
+    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
+    let machine = app.bearer(&create(&root, "users").await.key);
+    machine.get("/users").await.ok::<UserPage>();
+    for user in [&ann, &root] {
+        let path = format!("/users/{}", user.id());
+        for body in [json!({ "password": "kettle with a lid" }), json!({ "is_superuser": true })] {
+            machine.patch(&path, body).await.error(StatusCode::FORBIDDEN);
+        }
+    }
 }
 
 #[tokio::test]

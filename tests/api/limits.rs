@@ -143,6 +143,31 @@ async fn one_address_cannot_try_all_accounts() {
 }
 
 #[tokio::test]
+async fn who_is_refused_by_address_uses_up_nothing_of_others() {
+    let app = limited().await;
+    app.user("ann").await;
+    let mut number = 0;
+    while log_in(&app, &format!("user-{number}"), PASSWORD, "192.0.2.1", &[]).await.status == StatusCode::BAD_REQUEST {
+        number += 1;
+    }
+    for _ in 0..20 {
+        log_in(&app, "ann", "kettle with a lid", "192.0.2.1", &[]).await;
+    }
+    log_in(&app, "ann", PASSWORD, "192.0.2.2", &[]).await.ok::<Token>();
+}
+
+#[tokio::test]
+async fn a_password_cannot_be_guessed_with_a_stolen_token() {
+    let app = limited().await;
+    let ann = app.user("ann").await;
+    let guess = json!({ "current_password": "kettle without a lid", "new_password": "kettle with a lid" });
+    for _ in 0..5 {
+        ann.patch("/users/me/password", guess.clone()).await.error(StatusCode::BAD_REQUEST);
+    }
+    is_too_many(&ann.patch("/users/me/password", guess).await);
+}
+
+#[tokio::test]
 async fn only_a_proxy_of_ours_says_where_a_request_is_from() {
     let app = limited().await;
     let root = app.superuser("root").await;

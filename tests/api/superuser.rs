@@ -203,3 +203,17 @@ async fn who_is_deleted_while_creating_items_leaves_none() {
     }
     assert!(created > 0, "he was never there");
 }
+
+/// As of when it is done, and not of when it was begun: a body may take long to arrive.
+#[tokio::test]
+async fn a_role_that_is_gone_by_then_changes_nobody() {
+    let app = TestApp::start().await;
+    let (ann, bob, root) = (app.superuser("ann").await, app.user("bob").await, app.superuser("root").await);
+    root.patch(&path(&ann), json!({ "is_superuser": false })).await.ok::<UserRead>();
+    let (accounts, client) = (&app.state.accounts, keel::core::client::Client::default());
+    for target in [ann.id(), bob.id()] {
+        let data = serde_json::from_value(json!({ "is_superuser": true })).unwrap();
+        keel::services::user::update(accounts, &client, ann.id(), target, data).await.unwrap_err();
+    }
+    ann.get("/users").await.error(StatusCode::FORBIDDEN);
+}

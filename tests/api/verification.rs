@@ -103,3 +103,22 @@ async fn an_address_that_somebody_else_has_by_now_is_not_taken_from_him() {
     verify(&app, &token).await.error(StatusCode::CONFLICT);
     assert_eq!(ann.get("/users/me").await.ok::<UserRead>().email, "ann@example.com");
 }
+
+/// Whoever had come in may have asked for a link to an address of his.
+#[tokio::test]
+async fn a_logout_everywhere_and_a_deactivation_end_the_links() {
+    let app = strict().await;
+    let root = app.superuser("root").await;
+    for (name, is_deactivated) in [("ann", false), ("bob", true)] {
+        let user = app.user(name).await;
+        let elsewhere = format!("{name}@example.org");
+        user.patch("/users/me", json!({ "email": elsewhere })).await.ok::<UserRead>();
+        let token = app.outbox.token(&elsewhere).await;
+        if is_deactivated {
+            root.patch(&format!("/users/{}", user.id()), json!({ "is_active": false })).await.ok::<UserRead>();
+        } else {
+            user.send("POST".parse().unwrap(), "/logout/all", &[], "".into()).await.is_no_content();
+        }
+        assert_eq!(verify(&app, &token).await.error(StatusCode::BAD_REQUEST), "Invalid token");
+    }
+}

@@ -186,12 +186,12 @@ impl Limiter {
         let account = hash_secret(account.to_lowercase());
         let account = format!("{name}:account:{account}");
         let turn = self.turns.wait(&account, larger(factor).burst).await;
-        let mut keys = vec![(account, larger(factor))];
-        if let Some(address) = address {
+        // The address first: who is over its limit uses up nothing of somebody else's account.
+        let address = address.map(|address| {
             let key = format!("{name}:address:{}", client::network(address));
-            keys.push((key, larger(factor.max(ACCOUNTS_AN_ADDRESS))));
-        }
-        for (key, quota) in keys {
+            (key, larger(factor.max(ACCOUNTS_AN_ADDRESS)))
+        });
+        for (key, quota) in address.into_iter().chain([(account, larger(factor))]) {
             let verdict = quota.verdict(self.take(&key, quota, 1).await);
             if verdict.retry_after.is_some() {
                 return Err(Error::TooManyRequests(verdict));

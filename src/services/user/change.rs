@@ -9,7 +9,7 @@ use super::{EMAIL_TAKEN, NOT_FOUND, USERNAME_TAKEN, User, keep_a_superuser, stor
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::entities::user::{ActiveModel, Entity};
-use crate::error::{Result, on_unique};
+use crate::error::{Error, Result, on_unique};
 use crate::schemas::audit_event::AuditKind;
 use crate::schemas::text::Email;
 use crate::schemas::user::{UserRead, UserUpdate, UserUpdateMe};
@@ -28,7 +28,7 @@ pub async fn update_me(accounts: &Accounts, client: &Client, caller: &User, data
     let waits = accounts.settings().require_verified_email;
     let (now, later) = if waits { (None, new_email) } else { (new_email, None) };
     let data = UserUpdate { email: now, username, full_name, age, address, ..UserUpdate::default() };
-    change(accounts, client, caller.id, caller.id, data, later).await
+    change(accounts, client, (caller.id, By::Himself), caller.id, data, later).await
 }
 
 /// Changes what `data` says, as a superuser may.
@@ -37,13 +37,20 @@ pub async fn update_me(accounts: &Accounts, client: &Client, caller: &User, data
 /// 404 for nobody; 409 when email or username are taken, or the last superuser would be lost; 422 when the
 /// password is too easy to guess.
 pub async fn update(accounts: &Accounts, client: &Client, actor: Uuid, id: Uuid, data: UserUpdate) -> Result<UserRead> {
-    change(accounts, client, actor, id, data, None).await
+    change(accounts, client, (actor, By::Superuser), id, data, None).await
+}
+
+/// On what strength a user is changed.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    Himself,
+    Superuser,
 }
 
 async fn change(
     accounts: &Accounts,
     client: &Client,
-    actor: Uuid,
+    (actor, by): (Uuid, By),
     id: Uuid,
     data: UserUpdate,
     unverified: Option<Email>,
@@ -61,11 +68,18 @@ async fn change(
         keep_a_superuser(&transaction, id).await?;
     }
     let old = Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or(NOT_FOUND)?;
+    // Once more, as of now: a body may have taken long to arrive, and another process have taken the role away.
+    let now = if actor == id { Some(old.clone()) } else { Entity::find_by_id(actor).one(&transaction).await? };
+    match now {
+        Some(now) if now.is_active && (now.is_superuser || by == By::Himself) => {}
+        Some(now) if now.is_active => return Err(Error::Forbidden),
+        _ => return Err(Error::Unauthorized),
+    }
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
     let change = ActiveModel {
         id: Unchanged(id),
         // A superuser vouches for the address.
-        email_verified: set(email.is_some().then_some(actor != id)),
+        email_verified: set(email.is_some().then_some(by == By::Superuser)),
         email: set(email.clone()),
         username: set(username.map(|username| username.as_str().to_owned())),
         hashed_password: set(hash.clone()),
@@ -83,14 +97,14 @@ async fn change(
         old.clone()
     };
     record_changes(accounts, &transaction, client, actor, (&old, &user)).await?;
-    if hash.is_some() || email.is_some() {
+    if hash.is_some() || email.is_some() || !user.is_active {
         mailed::revoke(&transaction, id).await?;
     }
     if hash.is_some() || !user.is_active {
         session::end_others(&transaction, id, None).await?;
     }
     let mut mails = Vec::new();
-    let to_verify = unverified.map(|email| email.as_str().to_owned()).or(email.clone().filter(|_| actor == id));
+    let to_verify = unverified.map(|email| email.as_str().to_owned()).or(email.clone().filter(|_| by == By::Himself));
     if let Some(new) = to_verify {
         mails.push(verification::link(accounts, &transaction, &user, &new).await?);
     }

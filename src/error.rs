@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::{DbErr, SqlErr};
 
 use crate::core::database;
-use crate::core::rate_limit::Verdict;
+use crate::core::rate_limit::Allowance;
 use crate::core::schema::Problem;
 use crate::upstream::UpstreamError;
 
@@ -65,7 +65,7 @@ pub enum Error {
     Invalid(Vec<Problem>),
     /// 429: too often; when it may be tried again.
     #[error("Too many requests")]
-    TooManyRequests(Verdict),
+    TooManyRequests(Allowance),
     /// 502: another service, which this one asks, failed.
     #[error("The upstream service failed")]
     BadGateway,
@@ -150,8 +150,8 @@ impl IntoResponse for Error {
                 let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
-            Self::TooManyRequests(verdict) => {
-                verdict.add_to(headers);
+            Self::TooManyRequests(allowance) => {
+                allowance.add_to(headers);
             }
             Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);

@@ -43,15 +43,15 @@ where
         let address = address.filter(|_| !request.uri().path().starts_with("/health/"));
         let (mut inner, limiter) = (self.inner.clone(), self.limiter.clone());
         Box::pin(async move {
-            let verdict = limiter.request(address).await;
-            match verdict {
-                Some(verdict) if verdict.retry_after.is_some() => {
-                    Ok(Error::TooManyRequests(verdict).into_response().map(|_| B::default()))
+            let allowance = limiter.request(address).await;
+            match allowance {
+                Some(allowance) if allowance.retry_after.is_some() => {
+                    Ok(Error::TooManyRequests(allowance).into_response().map(|_| B::default()))
                 }
-                verdict => {
+                allowance => {
                     let mut response = inner.call(request).await?;
-                    if let Some(verdict) = verdict {
-                        verdict.add_to(response.headers_mut());
+                    if let Some(allowance) = allowance {
+                        allowance.add_to(response.headers_mut());
                     }
                     Ok(response)
                 }

@@ -3,15 +3,13 @@
 use chrono::{TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
 use super::caller::{Caller, Credential};
+use super::page::newest_first;
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::core::security::{API_KEY_PREFIX, hash_secret, new_secret};
@@ -132,15 +130,8 @@ pub async fn create(
 /// Some of the user's keys, newest first.
 pub async fn list(db: &impl ConnectionTrait, user: Uuid, paging: Paging) -> Result<ApiKeyPage> {
     let own = Entity::find().filter(Column::UserId.eq(user));
-    let count = own.clone().count(db).await?;
-    let keys = own
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .offset(paging.skip.unsigned_abs())
-        .limit(paging.limit.unsigned_abs())
-        .all(db)
-        .await?;
-    Ok(Page { data: keys.into_iter().map(read_model).collect(), count })
+    let Page { data, count } = newest_first(db, own, (Column::CreatedAt, Column::Id), paging).await?;
+    Ok(Page { data: data.into_iter().map(read_model).collect(), count })
 }
 
 /// Revokes one of the user's keys.

@@ -2,13 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::page::newest_first;
 use crate::core::client::Client;
 use crate::entities::audit_event::{ActiveModel, Column, Entity, Model};
 use crate::error::{Error, Result};
@@ -68,15 +66,8 @@ pub async fn list(db: &impl ConnectionTrait, filter: AuditFilter, paging: Paging
         .add_option(kind.map(name).transpose()?.map(|kind| Column::Kind.eq(kind)))
         .add_option(user_id.map(|id| Column::UserId.eq(id)));
     let select = Entity::find().filter(condition);
-    let count = select.clone().count(db).await?;
-    let events = select
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .offset(paging.skip.unsigned_abs())
-        .limit(paging.limit.unsigned_abs())
-        .all(db)
-        .await?;
-    let data = events.into_iter().map(read_model).collect::<Result<_>>()?;
+    let Page { data, count } = newest_first(db, select, (Column::CreatedAt, Column::Id), paging).await?;
+    let data = data.into_iter().map(read_model).collect::<Result<_>>()?;
     Ok(Page { data, count })
 }
 

@@ -11,6 +11,7 @@ mod idempotency;
 pub mod item;
 pub mod login;
 pub mod mailed;
+mod page;
 pub mod recovery;
 pub mod session;
 pub mod tag;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use super::accounts::Accounts;
 use super::audit_event::{self, Event};
 use super::caller::{Caller, Credential};
 use super::mailed::{self, after};
+use super::page::newest_first;
 use crate::core::client::Client;
 use crate::core::config::AuthSettings;
 use crate::core::database::begin_write;
@@ -168,14 +169,7 @@ pub async fn list(
     paging: Paging,
 ) -> Result<SessionPage> {
     let open = Entity::find().filter(Column::UserId.eq(user)).filter(Column::ExpiresAt.gt(now));
-    let count = open.clone().count(db).await?;
-    let sessions = open
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .offset(paging.skip.unsigned_abs())
-        .limit(paging.limit.unsigned_abs())
-        .all(db)
-        .await?;
+    let Page { data, count } = newest_first(db, open, (Column::CreatedAt, Column::Id), paging).await?;
     let read = |session: Model| SessionRead {
         is_current: session.id == current,
         id: session.id,
@@ -186,7 +180,7 @@ pub async fn list(
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,
     };
-    Ok(Page { data: sessions.into_iter().map(read).collect(), count })
+    Ok(Page { data: data.into_iter().map(read).collect(), count })
 }
 
 /// Ends one of the user's sessions.

@@ -6,8 +6,8 @@ mod password;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, SqlErr,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, SqlErr,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ pub use password::update_password;
 
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
+use super::page::newest_first;
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::entities::user::{self, Column, Entity};
@@ -83,16 +84,9 @@ pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<
 }
 
 /// Some of the users, newest first.
-pub async fn list(db: &impl ConnectionTrait, Paging { skip, limit }: Paging) -> Result<UserPage> {
-    let count = Entity::find().count(db).await?;
-    let users = Entity::find()
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .offset(skip.unsigned_abs())
-        .limit(limit.unsigned_abs())
-        .all(db)
-        .await?;
-    Ok(Page { data: users.into_iter().map(UserRead::from).collect(), count })
+pub async fn list(db: &impl ConnectionTrait, paging: Paging) -> Result<UserPage> {
+    let Page { data, count } = newest_first(db, Entity::find(), (Column::CreatedAt, Column::Id), paging).await?;
+    Ok(Page { data: data.into_iter().map(UserRead::from).collect(), count })
 }
 
 /// Deletes the user, and with him all that is his.

@@ -45,10 +45,10 @@ impl Quota {
         i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX / 4)
     }
 
-    fn verdict(self, outcome: Outcome) -> Verdict {
+    fn allowance(self, outcome: Outcome) -> Allowance {
         let seconds = |micros: i64| u64::try_from(micros).unwrap_or_default().div_ceil(1_000_000);
         let remaining = (self.whole() - outcome.debt).max(0) / self.interval();
-        Verdict {
+        Allowance {
             limit: self.burst,
             remaining: u32::try_from(remaining).unwrap_or(u32::MAX).min(self.burst),
             reset: seconds(outcome.debt),
@@ -68,7 +68,7 @@ struct Outcome {
 
 /// What a quota has to say about a try. Times are in seconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Verdict {
+pub struct Allowance {
     /// Tries at once.
     pub limit: u32,
     /// Tries that are left.
@@ -79,7 +79,7 @@ pub struct Verdict {
     pub retry_after: Option<u64>,
 }
 
-impl Verdict {
+impl Allowance {
     /// Says it in headers: `RateLimit-Limit`, `-Remaining` and `-Reset` (draft-ietf-httpapi-ratelimit-headers-05), and
     /// `Retry-After` when the try was not allowed.
     pub fn add_to(self, headers: &mut HeaderMap) {
@@ -153,9 +153,9 @@ impl Limiter {
     }
 
     /// Counts a request; `None` when requests in general are not limited.
-    pub async fn request(&self, address: Option<IpAddr>) -> Option<Verdict> {
+    pub async fn request(&self, address: Option<IpAddr>) -> Option<Allowance> {
         let (quota, address) = (self.requests?, address?);
-        Some(quota.verdict(self.take(&format!("request:{}", client::network(address)), quota, 1).await))
+        Some(quota.allowance(self.take(&format!("request:{}", client::network(address)), quota, 1).await))
     }
 
     /// Whether requests in general are limited.
@@ -192,9 +192,9 @@ impl Limiter {
             (key, larger(factor.max(ACCOUNTS_AN_ADDRESS)))
         });
         for (key, quota) in address.into_iter().chain([(account, larger(factor))]) {
-            let verdict = quota.verdict(self.take(&key, quota, 1).await);
-            if verdict.retry_after.is_some() {
-                return Err(Error::TooManyRequests(verdict));
+            let allowance = quota.allowance(self.take(&key, quota, 1).await);
+            if allowance.retry_after.is_some() {
+                return Err(Error::TooManyRequests(allowance));
             }
             taken.push((key, quota));
         }

@@ -69,10 +69,10 @@ async fn change(
     }
     let old = Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or(NOT_FOUND)?;
     // Once more, as of now: a body may have taken long to arrive, and another process have taken the role away.
-    let now = if actor == id { Some(old.clone()) } else { Entity::find_by_id(actor).one(&transaction).await? };
-    match now {
-        Some(now) if now.is_active && (now.is_superuser || by == By::Himself) => {}
-        Some(now) if now.is_active => return Err(Error::Forbidden),
+    let acting = if actor == id { Some(old.clone()) } else { Entity::find_by_id(actor).one(&transaction).await? };
+    match acting {
+        Some(acting) if acting.is_active && (acting.is_superuser || by == By::Himself) => {}
+        Some(acting) if acting.is_active => return Err(Error::Forbidden),
         _ => return Err(Error::Unauthorized),
     }
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);

@@ -12,6 +12,7 @@
 //! | [`entities`] | what is stored |
 //! | [`middleware`] | what every request passes, in order, in one function |
 //! | [`error`] | everything that can go wrong, in one table |
+//! | [`jobs`] | what is done outside the request: one file a kind of job, the worker, the schedule |
 //! | [`mail`], [`upstream`] | the two outside services |
 //! | [`core`] | configuration, database, security, server: what every layer may use |
 //! | [`migrations`] | the history of the database schema |
@@ -24,6 +25,7 @@ pub mod documents;
 pub mod entities;
 pub mod error;
 pub mod extract;
+pub mod jobs;
 pub mod mail;
 pub mod middleware;
 #[path = "../migrations/mod.rs"]

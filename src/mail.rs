@@ -1,55 +1,106 @@
-//! Mails. Each becomes a file `.eml` in a folder, which any mail program opens.
+//! Mails: over SMTP or, where no server is set, as files `.eml` in a folder, which any mail program opens. Only jobs
+//! send them: a server that is slow or gone keeps no request waiting.
+
+mod template;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use lettre::Message;
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::PoolConfig;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::ExposeSecret;
 use uuid::Uuid;
+
+pub use template::Template;
+use template::Templates;
 
 use crate::core::config::MailSettings;
 
 /// Where the files go.
 const OUTBOX: &str = "data/outbox";
+/// How long the server may take for one step.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections to the server that are kept for the next mails.
+const CONNECTIONS: u32 = 4;
+
+type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
 /// What is to be mailed.
 #[derive(Debug)]
-pub struct Mail {
+pub struct Mail<'a> {
+    /// Names the mail: sent a second time, because nobody knows whether it arrived, it has the same `Message-ID`.
+    pub id: Uuid,
     /// The address.
-    pub to: String,
-    /// One line.
-    pub subject: &'static str,
-    /// Plain text.
-    pub text: String,
+    pub to: &'a str,
+    /// What it says...
+    pub template: Template,
+    /// ...and what is filled in there.
+    pub values: minijinja::Value,
 }
 
-/// Sends mails. Clones share the folder.
+/// Why a mail was not sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct MailError {
+    text: String,
+    /// Whether it is refused again if it is tried again.
+    pub is_permanent: bool,
+}
+
+impl MailError {
+    fn permanent(error: impl ToString) -> Self {
+        Self { text: error.to_string(), is_permanent: true }
+    }
+}
+
+/// Sends mails. Clones share the connections.
 #[derive(Clone)]
 pub struct Mailer(Arc<Inner>);
 
 struct Inner {
-    outbox: PathBuf,
+    transport: Transport,
     from: Mailbox,
     frontend_url: String,
+    templates: Templates,
+}
+
+enum Transport {
+    Smtp(Smtp),
+    Folder(PathBuf),
 }
 
 impl Mailer {
     /// As `mail` in the settings says.
     ///
     /// # Errors
-    /// For a sender that is no address; names the setting.
+    /// For a sender that is no address, and a server's address that cannot be read; names the setting.
     pub fn new(settings: &MailSettings) -> Result<Self, String> {
-        Self::into_folder(settings, OUTBOX.into())
+        let transport = match &settings.smtp_url {
+            None => Transport::Folder(OUTBOX.into()),
+            Some(url) => {
+                // The error may quote the password.
+                let refused = |_| "mail.smtp_url: not the address of an SMTP server".to_owned();
+                let smtp = Smtp::from_url(url.expose_secret()).map_err(refused)?.timeout(Some(PATIENCE));
+                Transport::Smtp(smtp.pool_config(PoolConfig::new().max_size(CONNECTIONS)).build())
+            }
+        };
+        Self::through(settings, transport)
     }
 
-    /// The same, with another folder.
+    /// The same into a folder, whatever the settings say.
     ///
     /// # Errors
     /// As for [`Self::new`].
-    pub fn into_folder(settings: &MailSettings, outbox: PathBuf) -> Result<Self, String> {
+    pub fn into_folder(settings: &MailSettings, folder: PathBuf) -> Result<Self, String> {
+        Self::through(settings, Transport::Folder(folder))
+    }
+
+    fn through(settings: &MailSettings, transport: Transport) -> Result<Self, String> {
         let from = settings.from.parse().map_err(|error| format!("mail.from: {error}"))?;
-        Ok(Self(Arc::new(Inner { outbox, from, frontend_url: settings.frontend_url.clone() })))
+        let templates = Templates::new().map_err(|error| format!("a mail's template: {error:#}"))?;
+        Ok(Self(Arc::new(Inner { transport, from, frontend_url: settings.frontend_url.clone(), templates })))
     }
 
     /// A link to a page of the frontend that takes a token. Built from the settings alone: nothing that a request
@@ -59,34 +110,54 @@ impl Mailer {
         format!("{}/{page}?token={token}", self.0.frontend_url.trim_end_matches('/'))
     }
 
-    /// Sends the mail, after the request that asked for it: nobody waits for it, and how long it takes tells nothing.
-    pub fn send(&self, mail: Mail) {
-        let inner = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            if let Err(error) = inner.write(mail).await {
-                tracing::error!(%error, "a mail could not be written");
+    /// Whether the server answers; always so without one.
+    pub async fn answers(&self) -> bool {
+        match &self.0.transport {
+            Transport::Smtp(smtp) => smtp.test_connection().await.unwrap_or(false),
+            Transport::Folder(_) => true,
+        }
+    }
+
+    /// Sends the mail, or writes the file.
+    ///
+    /// # Errors
+    /// For an address that is none, a mail that the server refuses, and when it cannot be reached.
+    pub async fn send(&self, mail: Mail<'_>) -> Result<(), MailError> {
+        let (id, message) = (mail.id, self.message(&mail)?);
+        match &self.0.transport {
+            Transport::Smtp(smtp) => smtp.send(message).await.map(|_| ()).map_err(|error| MailError {
+                is_permanent: error.is_permanent(),
+                text: error.to_string(),
+            }),
+            Transport::Folder(folder) => {
+                let written = write(folder.join(format!("{id}.eml")), message.formatted()).await;
+                written.map_err(|error| MailError { text: error.to_string(), is_permanent: false })
             }
-        });
+        }
+    }
+
+    fn message(&self, mail: &Mail<'_>) -> Result<Message, MailError> {
+        let Inner { from, templates, .. } = &*self.0;
+        let sender = from.name.as_deref().unwrap_or_else(|| from.email.domain());
+        let (text, html) = templates.render(mail.template, sender, &mail.values).map_err(MailError::permanent)?;
+        Message::builder()
+            .from(from.clone())
+            .to(mail.to.parse().map_err(MailError::permanent)?)
+            .subject(mail.template.subject())
+            .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())))
+            .multipart(MultiPart::alternative_plain_html(text, html))
+            .map_err(MailError::permanent)
     }
 }
 
-impl Inner {
-    async fn write(&self, mail: Mail) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let message = Message::builder()
-            .from(self.from.clone())
-            .to(mail.to.parse()?)
-            .subject(mail.subject)
-            .message_id(None)
-            .header(ContentType::TEXT_PLAIN)
-            .body(mail.text)?;
-        tokio::fs::create_dir_all(&self.outbox).await?;
-        let name = Uuid::now_v7();
-        let file = self.outbox.join(format!("{name}.eml"));
-        // Under its name it is whole.
-        let unfinished = self.outbox.join(format!("{name}.tmp"));
-        tokio::fs::write(&unfinished, message.formatted()).await?;
-        tokio::fs::rename(&unfinished, &file).await?;
-        tracing::info!(file = %file.display(), subject = mail.subject, "mail written");
-        Ok(())
+async fn write(file: PathBuf, message: Vec<u8>) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        tokio::fs::create_dir_all(folder).await?;
     }
+    // Under its name it is whole.
+    let unfinished = file.with_extension("tmp");
+    tokio::fs::write(&unfinished, message).await?;
+    tokio::fs::rename(&unfinished, &file).await?;
+    tracing::info!(file = %file.display(), "mail written");
+    Ok(())
 }

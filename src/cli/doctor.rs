@@ -14,8 +14,8 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
     let checks = [
         ("passwords", Passwords::new(&settings.auth).map(|_| String::new())),
         ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
-        ("mail", Mailer::new(&settings.mail).map(|_| String::new())),
         ("upstream", Upstream::new(&settings.upstream).map(|_| String::new())),
+        ("smtp", smtp(settings).await),
         ("redis", redis(settings).await),
         ("database", database(settings).await),
     ];
@@ -27,6 +27,13 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+}
+
+async fn smtp(settings: &Settings) -> Result<String, String> {
+    if !Mailer::new(&settings.mail)?.answers().await {
+        return Err("mail.smtp_url: the server does not answer".to_owned());
+    }
+    Ok(if settings.mail.smtp_url.is_some() { String::new() } else { "(not used)".to_owned() })
 }
 
 async fn redis(settings: &Settings) -> Result<String, String> {

@@ -3,8 +3,11 @@
 mod create_superuser;
 mod doctor;
 mod healthcheck;
+mod jobs;
 mod migrate;
 mod serve;
+mod signals;
+mod worker;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -15,6 +18,8 @@ use crate::app;
 use crate::core::clock::Clock;
 use crate::core::config::{self, Settings, Sources};
 use crate::core::{database, telemetry};
+use crate::jobs::Context;
+use crate::mail::Mailer;
 use crate::state::AppState;
 
 /// A command's outcome; the error's text is printed, and the exit code is 1.
@@ -32,6 +37,11 @@ pub struct Cli {
 enum Command {
     /// Serve requests (the default)
     Serve,
+    /// Run jobs, and serve nothing
+    Worker,
+    /// See to jobs that were given up
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     /// Apply migrations, take them back, or list them
     #[command(subcommand)]
     Migrate(migrate::Migrate),
@@ -67,6 +77,8 @@ impl Cli {
         runtime.block_on(async {
             match self.command {
                 None | Some(Command::Serve) => serve::run(settings).await,
+                Some(Command::Worker) => worker::run(settings).await,
+                Some(Command::Jobs(command)) => jobs::run(settings, command).await,
                 Some(Command::Migrate(command)) => migrate::run(&settings, command).await,
                 Some(Command::CreateSuperuser { email }) => create_superuser::run(settings, email).await,
                 Some(Command::Healthcheck) => healthcheck::run(&settings).await,
@@ -91,4 +103,13 @@ async fn state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
         .await
         .map_err(|error| format!("the database does not answer: {error}"))?;
     Ok(AppState::new(settings, db, Clock::system())?)
+}
+
+/// What the jobs of a process need.
+fn jobs_context(state: &AppState) -> Result<Context, String> {
+    Ok(Context {
+        accounts: state.accounts.clone(),
+        mailer: Mailer::new(&state.settings.mail)?,
+        settings: state.settings.jobs.clone(),
+    })
 }

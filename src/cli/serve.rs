@@ -1,23 +1,25 @@
 //! `serve`
 
-use std::future::poll_fn;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::Outcome;
+use super::signals::Signals;
 use crate::app;
 use crate::core::config::{FirstSuperuser, Settings};
 use crate::core::{migrate, server};
 use crate::documents::DOCS;
+use crate::jobs::worker::work;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
 use crate::services::user;
 use crate::state::AppState;
 
 /// How long the database's connections have to close.
-const CLOSING: std::time::Duration = std::time::Duration::from_secs(1);
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Migrates, makes the first superuser, serves until asked to stop.
 pub(super) async fn run(settings: Settings) -> Outcome {
@@ -37,37 +39,47 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", address.0, address.1))?;
-    let signals = Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let signals = Signals::new()?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     if settings.server.docs {
         tracing::info!("the documents are at http://{address}{DOCS}");
     }
 
+    let grace = Duration::from_secs(settings.server.shutdown_grace_seconds);
+    let (received, mut stopped) = watch::channel(0);
+    let working = settings.jobs.in_process.then(|| super::jobs_context(&state)).transpose()?.map(|context| {
+        let stop = async move {
+            let _ = stopped.wait_for(|signals| *signals > 0).await;
+        };
+        tokio::spawn(work(context, stop, grace))
+    });
+    let tasks = state.accounts.tasks.clone();
     let app = app::build(state);
-    let signals = std::sync::Mutex::new(signals);
-    server::serve(listener, app, &settings.server, readiness, || {
-        poll_fn(|cx| signals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).poll(cx))
-    })
-    .await;
+    let signal = || async {
+        signals.next().await;
+        received.send_modify(|signals| *signals += 1);
+    };
+    server::serve(listener, app, &settings.server, readiness, signal).await;
+    // Jobs and tasks finish, unless the second signal has come or comes now.
+    let finish = async {
+        tasks.finish(grace).await;
+        if let Some(working) = working {
+            let _ = working.await;
+        }
+    };
+    let second_signal = async {
+        while *received.borrow() < 2 {
+            signal().await;
+        }
+    };
+    tokio::select! {
+        () = finish => {}
+        () = second_signal => {}
+    }
     // A request that outlived the grace period may still hold a connection: not for long any more.
     let _ = tokio::time::timeout(CLOSING, db.close()).await;
     Ok(())
-}
-
-/// The signals that ask the process to end.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn poll(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-        if self.terminate.poll_recv(cx).is_ready() {
-            return std::task::Poll::Ready(());
-        }
-        self.interrupt.poll_recv(cx).map(|_| ())
-    }
 }
 
 async fn ensure_first_superuser(state: &AppState) -> Outcome {

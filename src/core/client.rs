@@ -4,13 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// The address that the connection comes from, as the server puts it into a request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
 /// What a request tells about the program that sent it, and where it runs.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     /// Its address; unknown where there is no connection, as in tests.
     pub address: Option<IpAddr>,

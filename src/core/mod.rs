@@ -13,5 +13,7 @@ pub mod schema;
 pub mod security;
 pub mod server;
 mod strict_heads;
+pub mod tasks;
 pub mod telemetry;
 pub mod trace_context;
+pub mod wake;

@@ -5,6 +5,7 @@ pub mod audit_event;
 pub mod idempotency_key;
 pub mod item;
 pub mod item_tag;
+pub mod job;
 pub mod session;
 pub mod tag;
 pub mod user;

@@ -7,6 +7,7 @@ mod external;
 mod health;
 mod item;
 mod login;
+mod notification;
 mod recovery;
 mod root;
 mod session;
@@ -33,6 +34,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .nest("/audit-events", audit_event::router())
         .merge(external::router())
         .nest("/items", item::router())
+        .nest("/notifications", notification::router())
         // What a login protects belongs in nobody's cache.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
     OpenApiRouter::new()

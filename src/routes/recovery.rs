@@ -7,6 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::core::rate_limit::{Action, Limiter};
 use crate::error::Result;
 use crate::extract::{FromClient, ValidJson, ValidPath};
+use crate::schemas::job::AddressedTo;
 use crate::schemas::login::{EmailPath, EmailRequest, EmailVerification, PasswordReset};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::text::Email;
@@ -67,7 +68,7 @@ async fn recover(
 ) -> Result<Json<Message>> {
     // Not given back: each is a mail in somebody's box.
     let _attempt = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
-    recovery::request(&accounts, &client, &email).await?;
+    recovery::request(&accounts, AddressedTo { email, client }).await?;
     Ok(message("If that email is registered, we sent a password recovery link"))
 }
 
@@ -101,7 +102,7 @@ async fn request_email_verification(
     ValidJson(EmailRequest { email }): ValidJson<EmailRequest>,
 ) -> Result<Json<Message>> {
     let _attempt = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
-    verification::request(&accounts, &email).await?;
+    verification::request(&accounts, AddressedTo { email, client }).await?;
     Ok(message("If that email is registered and not verified yet, we sent a link"))
 }
 

@@ -7,7 +7,8 @@ use crate::core::clock::Clock;
 use crate::core::config::{AuthSettings, Settings};
 use crate::core::database::Db;
 use crate::core::security::{Passwords, Tokens};
-use crate::mail::Mailer;
+use crate::core::tasks::Tasks;
+use crate::core::wake::Wake;
 
 /// Everything that logging in, sessions, passwords and users need. Cheap to clone.
 #[derive(Clone)]
@@ -22,8 +23,10 @@ pub struct Accounts {
     pub tokens: Tokens,
     /// Who was found behind a token or key just now.
     pub callers: Callers,
-    /// Sends mails.
-    pub mailer: Mailer,
+    /// What is done after the answer.
+    pub tasks: Tasks,
+    /// Wakes the workers of this process when there is a job.
+    pub wake: Wake,
 }
 
 impl Accounts {
@@ -38,7 +41,8 @@ impl Accounts {
             passwords: Passwords::new(&settings.auth)?,
             tokens: Tokens::new(&settings.auth)?,
             callers: Callers::new(settings.auth.session_cache_ms),
-            mailer: Mailer::new(&settings.mail)?,
+            tasks: Tasks::default(),
+            wake: Wake::default(),
         })
     }
 

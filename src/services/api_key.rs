@@ -58,10 +58,13 @@ pub async fn authenticate(accounts: &Accounts, client: &Client, key: &str) -> Re
     let caller = Caller { user: user.into(), scopes, session: None };
     accounts.callers.remember(credential, caller.clone(), &asked);
     if key.last_used_at.is_none_or(|used| used + USE_RECORDED_EVERY <= now) {
-        // No reason to refuse the request: the database may be one that can only be read now.
-        if let Err(error) = record_use(accounts, client, &key, now).await {
-            tracing::warn!(%error, cause = error.cause(), "the use of a key could not be written down");
-        }
+        // After the answer: nobody waits for it, and it is no reason to refuse the request.
+        let (accounts, client) = (accounts.clone(), client.clone());
+        accounts.tasks.clone().spawn("record the use of a key", async move {
+            if let Err(error) = record_use(&accounts, &client, &key, now).await {
+                tracing::warn!(%error, cause = error.cause(), "the use of a key could not be written down");
+            }
+        });
     }
     Ok(caller)
 }

@@ -49,6 +49,11 @@ pub(super) async fn once<T: Serialize + DeserializeOwned>(
     Ok(outcome)
 }
 
+/// Forgets the requests that cannot come again. How many there were.
+pub(super) async fn clean_up(db: &Db, now: DateTime<Utc>) -> Result<u64> {
+    Ok(Entity::delete_many().filter(Column::CreatedAt.lte(now - KEPT)).exec(db).await?.rows_affected)
+}
+
 fn is(user: Uuid, key: &IdempotencyKey) -> Condition {
     Condition::all().add(Column::UserId.eq(user)).add(Column::KeyHash.eq(&key.key_hash))
 }

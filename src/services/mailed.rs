@@ -5,34 +5,73 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use crate::core::security::{hash_secret, new_secret};
+use super::accounts::Accounts;
+use super::job;
+use crate::core::config::AuthSettings;
+use crate::core::security::hash_secret;
 use crate::entities::user_token::{ActiveModel, Column, Entity, Model, Purpose};
 use crate::error::{Error, Result};
+use crate::schemas::job::{Job, LinkMail, LinkTemplate};
 
 /// What is answered for a link that is used, past, replaced, for something else, or no link of ours.
 pub(super) const INVALID: Error = Error::BadRequest("Invalid token");
 
-/// A new token, in place of the one that the user has for this purpose.
-pub(super) async fn issue(
+/// What the link in such a mail is for, and for how many seconds it is good.
+fn terms(settings: &AuthSettings, template: LinkTemplate) -> (Purpose, u32) {
+    match template {
+        LinkTemplate::EmailVerification => (Purpose::VerifyEmail, settings.verification_token_seconds),
+        LinkTemplate::NewAccount => (Purpose::ResetPassword, settings.verification_token_seconds),
+        LinkTemplate::PasswordRecovery => (Purpose::ResetPassword, settings.reset_token_seconds),
+    }
+}
+
+/// Mails a new link to this address, in place of the one that the user has for the same purpose. Written inside the
+/// caller's transaction, who wakes the workers once that is committed.
+pub(super) async fn mail_link(
+    accounts: &Accounts,
     transaction: &DatabaseTransaction,
     user: Uuid,
-    purpose: Purpose,
     email: &str,
-    expires_at: DateTime<Utc>,
-) -> Result<String> {
-    let token = new_secret()?;
+    template: LinkTemplate,
+) -> Result<()> {
+    let (purpose, seconds) = terms(accounts.settings(), template);
     let same = Condition::all().add(Column::UserId.eq(user)).add(Column::Purpose.eq(purpose));
     Entity::delete_many().filter(same).exec(transaction).await?;
+    let link = Uuid::now_v7();
+    let now = accounts.now();
     let row = ActiveModel {
-        id: Set(Uuid::now_v7()),
+        id: Set(link),
         user_id: Set(user),
         purpose: Set(purpose),
-        token_hash: Set(hash_secret(&token)),
+        token_hash: Set(hash_secret(accounts.tokens.link(link))),
         email: Set(email.to_owned()),
-        expires_at: Set(expires_at),
+        expires_at: Set(after(now, seconds)),
     };
     Entity::insert(row).exec_without_returning(transaction).await?;
-    Ok(token)
+    job::enqueue(transaction, &Job::LinkMail(LinkMail { link, template }), now).await?;
+    Ok(())
+}
+
+/// A link that is still good, as it is mailed.
+pub struct OpenLink {
+    /// Where to.
+    pub email: String,
+    /// The token.
+    pub token: String,
+    /// For how many seconds a new one is good.
+    pub seconds: u32,
+}
+
+/// The link that [`mail_link`] has made, unless it is used, past or replaced.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn open(accounts: &Accounts, data: LinkMail) -> Result<Option<OpenLink>> {
+    let Some(row) = Entity::find_by_id(data.link).one(&accounts.db).await? else { return Ok(None) };
+    let (_, seconds) = terms(accounts.settings(), data.template);
+    // The secret key may be another one since.
+    let token = accounts.tokens.links(row.id).find(|token| hash_secret(token) == row.token_hash);
+    Ok(token.filter(|_| row.expires_at > accounts.now()).map(|token| OpenLink { email: row.email, token, seconds }))
 }
 
 fn good(token: &str, purpose: Purpose, now: DateTime<Utc>) -> Condition {

@@ -5,58 +5,45 @@ use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
 
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
-use super::user::{self, User};
-use super::{mailed, session};
+use super::{job, mailed, session, user};
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::entities::user_token::Purpose;
 use crate::error::Result;
-use crate::mail::Mail;
 use crate::schemas::audit_event::AuditKind;
+use crate::schemas::job::{AddressedTo, Job, LinkTemplate};
 use crate::schemas::login::PasswordReset;
-use crate::schemas::text::Email;
 
-/// Mails a link to the user with this address, if there is an active one. What is to be done for him is done
-/// after the answer, which so says and takes the same for an address that nobody has.
+/// Mails a link to the user with this address, if there is an active one. Whether there is, the job finds out: the
+/// request does the same for every address.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn request(accounts: &Accounts, client: &Client, email: &Email) -> Result<()> {
-    let user = user::find_by_login(&accounts.db, email.as_str()).await?.filter(|user| user.is_active);
-    let (accounts, client) = (accounts.clone(), client.clone());
-    tokio::spawn(async move {
-        if let Some(user) = user
-            && let Err(error) = mail_link(&accounts, &client, user).await
-        {
-            tracing::error!(%error, cause = error.cause(), "a password could not be recovered");
-        }
-    });
+pub async fn request(accounts: &Accounts, data: AddressedTo) -> Result<()> {
+    let transaction = begin_write(&accounts.db).await?;
+    job::enqueue(&transaction, &Job::PasswordRecovery(data), accounts.now()).await?;
+    transaction.commit().await?;
+    accounts.wake.wake();
     Ok(())
 }
 
-async fn mail_link(accounts: &Accounts, client: &Client, user: User) -> Result<()> {
-    let (now, seconds) = (accounts.now(), accounts.settings().reset_token_seconds);
+/// What is done for [`request`] after the answer.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn mail_link(accounts: &Accounts, data: &AddressedTo) -> Result<()> {
+    let Some(found) = user::find_by_login(&accounts.db, data.email.as_str()).await? else { return Ok(()) };
     let transaction = begin_write(&accounts.db).await?;
     // The user first, as everywhere.
-    let user = Entity::find_by_id(user.id).lock_exclusive().one(&transaction).await?;
+    let user = Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?;
     let Some(user) = user.filter(|user| user.is_active) else { return Ok(()) };
-    let expires_at = mailed::after(now, seconds);
-    let token = mailed::issue(&transaction, user.id, Purpose::ResetPassword, &user.email, expires_at).await?;
-    let event =
-        Event { kind: AuditKind::PasswordResetRequested, user: Some(user.id), actor: None, client, detail: None };
-    audit_event::record(&transaction, now, event).await?;
+    mailed::mail_link(accounts, &transaction, user.id, &user.email, LinkTemplate::PasswordRecovery).await?;
+    let kind = AuditKind::PasswordResetRequested;
+    let event = Event { kind, user: Some(user.id), actor: None, client: &data.client, detail: None };
+    audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    let link = accounts.mailer.link("reset-password", &token);
-    accounts.mailer.send(Mail {
-        to: user.email,
-        subject: "Password recovery",
-        text: format!(
-            "Somebody, probably you, asked for a new password. Set it within {} minutes here:\n\n{link}\n\n\
-             If it was not you, there is nothing to do: the password stays as it is.\n",
-            seconds / 60
-        ),
-    });
+    accounts.wake.wake();
     Ok(())
 }
 

@@ -5,75 +5,54 @@ use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
 
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
-use super::mailed;
-use super::user::{self, User};
+use super::{job, mailed, user};
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::entities::user_token::Purpose;
 use crate::error::{Result, on_unique};
-use crate::mail::Mail;
 use crate::schemas::audit_event::AuditKind;
+use crate::schemas::job::{AddressedTo, Job, LinkTemplate, Notice};
 use crate::schemas::login::EmailVerification;
-use crate::schemas::text::Email;
 
-/// A link to this address that makes it the user's verified one. Written inside the caller's transaction; to be sent
-/// once that is committed.
-pub(super) async fn link(
+/// Tells the old address that there is a new one. Written inside the caller's transaction, who wakes the workers once
+/// that is committed.
+pub(super) async fn notify(
     accounts: &Accounts,
     transaction: &DatabaseTransaction,
-    user: &User,
-    email: &str,
-) -> Result<Mail> {
-    let seconds = accounts.settings().verification_token_seconds;
-    let expires_at = mailed::after(accounts.now(), seconds);
-    let token = mailed::issue(transaction, user.id, Purpose::VerifyEmail, email, expires_at).await?;
-    let link = accounts.mailer.link("verify-email", &token);
-    let text = format!(
-        "Please confirm this email address within {} hours here:\n\n{link}\n\n\
-         If you have no account with us, there is nothing to do.\n",
-        seconds / 3600
-    );
-    Ok(Mail { to: email.to_owned(), subject: "Confirm your email address", text })
-}
-
-/// What the old address is told of a new one.
-pub(super) fn notice(old: String, is_done: bool) -> Mail {
-    let text = if is_done {
-        "The email address of your account was changed: this one is not used any more."
-    } else {
-        "A new email address for your account was asked for. It counts once its link was followed."
-    };
-    let text = format!("{text}\n\nIf it was not you, set a new password and end your sessions now.\n");
-    Mail { to: old, subject: "Your email address", text }
-}
-
-/// Mails the link again, if there is an active user with this address who needs one. Says and takes the same
-/// if there is none.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn request(accounts: &Accounts, email: &Email) -> Result<()> {
-    let user = user::find_by_login(&accounts.db, email.as_str()).await?;
-    let accounts = accounts.clone();
-    tokio::spawn(async move {
-        if let Some(user) = user.filter(|user| user.is_active && !user.email_verified)
-            && let Err(error) = mail_link(&accounts, &user).await
-        {
-            tracing::error!(%error, cause = error.cause(), "an address could not be verified");
-        }
-    });
+    old: String,
+    is_done: bool,
+) -> Result<()> {
+    job::enqueue(transaction, &Job::Notice(Notice { to: old, is_done }), accounts.now()).await?;
     Ok(())
 }
 
-async fn mail_link(accounts: &Accounts, user: &User) -> Result<()> {
+/// Mails the link again, if there is an active user with this address who needs one. Whether there is, the job finds
+/// out: the request does the same for every address.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn request(accounts: &Accounts, data: AddressedTo) -> Result<()> {
+    let transaction = begin_write(&accounts.db).await?;
+    job::enqueue(&transaction, &Job::EmailVerification(data), accounts.now()).await?;
+    transaction.commit().await?;
+    accounts.wake.wake();
+    Ok(())
+}
+
+/// What is done for [`request`] after the answer.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn mail_link(accounts: &Accounts, data: &AddressedTo) -> Result<()> {
+    let Some(found) = user::find_by_login(&accounts.db, data.email.as_str()).await? else { return Ok(()) };
     let transaction = begin_write(&accounts.db).await?;
     // The user first, as everywhere.
-    let user = Entity::find_by_id(user.id).lock_exclusive().one(&transaction).await?;
+    let user = Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?;
     let Some(user) = user.filter(|user| user.is_active && !user.email_verified) else { return Ok(()) };
-    let mail = link(accounts, &transaction, &user, &user.email).await?;
+    mailed::mail_link(accounts, &transaction, user.id, &user.email, LinkTemplate::EmailVerification).await?;
     transaction.commit().await?;
-    accounts.mailer.send(mail);
+    accounts.wake.wake();
     Ok(())
 }
 
@@ -101,10 +80,11 @@ pub async fn verify(accounts: &Accounts, client: &Client, data: EmailVerificatio
     let kind = if is_new { AuditKind::EmailChanged } else { AuditKind::EmailVerified };
     let event = Event { kind, user: Some(user.id), actor: None, client, detail: None };
     audit_event::record(&transaction, now, event).await?;
+    if is_new {
+        notify(accounts, &transaction, user.email, true).await?;
+    }
     transaction.commit().await?;
     accounts.callers.forget(user.id);
-    if is_new {
-        accounts.mailer.send(notice(user.email, true));
-    }
+    accounts.wake.wake();
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The migrated schema is what the entities say.
 
 use keel::core::database::Db;
-use keel::entities::{api_key, audit_event, idempotency_key, item, item_tag, session, tag, user, user_token};
+use keel::entities::{api_key, audit_event, idempotency_key, item, item_tag, job, session, tag, user, user_token};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Schema, Statement};
 
 use crate::support::database::TestDatabase;
@@ -19,12 +19,14 @@ async fn the_migrations_make_the_tables_that_the_entities_describe() {
     create(&described, api_key::Entity).await;
     create(&described, audit_event::Entity).await;
     create(&described, idempotency_key::Entity).await;
+    create(&described, job::Entity).await;
     let all = [
         "api_keys",
         "audit_events",
         "idempotency_keys",
         "item_tags",
         "items",
+        "jobs",
         "sessions",
         "tags",
         "user_tokens",

@@ -57,6 +57,7 @@ const TABLE: &[Row] = &[
     ("api-keys-read_api_keys", "", [401, 200, 200, 200]),
     ("api-keys-create_api_key", r#"{ "name": "ci", "scope": "items" }"#, [401, 201, 201, 201]),
     ("api-keys-revoke_api_key", "", [401, 204, 404, 404]),
+    ("notifications-create_notification", r#"{ "email": "someone@example.com", "message": "hello" }"#, [401, 202, 202, 202]),
     ("audit-events-read_audit_events", "", [401, 403, 403, 200]),
 
     ("external-read_external_data", "", [401, 200, 200, 200]),

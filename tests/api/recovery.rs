@@ -82,7 +82,7 @@ async fn the_answer_is_the_same_whoever_is_asked_for() {
     let expected = "If that email is registered, we sent a password recovery link";
     assert_eq!(by_path.ok::<Message>().message, expected);
     app.outbox.token("ann@example.com").await;
-    let text = format!("{:?}", app.outbox.unread());
+    let text = format!("{:?}", app.outbox.unread().await);
     assert!(!text.contains("eve@") && !text.contains("nobody@"), "{text}");
     ann.get("/users/me").await.ok::<UserRead>();
 }

@@ -6,7 +6,7 @@ mod settings;
 mod sources;
 
 pub use settings::{
-    AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, LogFormat, MailSettings,
+    AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, JobSettings, LogFormat, MailSettings,
     RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings, UpstreamSettings,
 };
 pub use sources::Sources;

@@ -19,6 +19,7 @@ pub struct Settings {
     pub auth: AuthSettings,
     pub rate_limit: RateLimitSettings,
     pub mail: MailSettings,
+    pub jobs: JobSettings,
     pub upstream: UpstreamSettings,
     pub first_superuser: FirstSuperuser,
     pub telemetry: TelemetrySettings,
@@ -145,10 +146,26 @@ pub struct RateLimitSettings {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailSettings {
+    #[schemars(with = "Option<String>", regex(pattern = "^smtps?://"))]
+    pub smtp_url: Option<SecretString>,
     #[schemars(length(min = 3))]
     pub from: String,
     #[schemars(regex(pattern = r"^https?://[^\s]+$"))]
     pub frontend_url: String,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobSettings {
+    pub in_process: bool,
+    #[schemars(range(min = 1, max = 1000))]
+    pub concurrency: usize,
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_attempts: u32,
+    #[schemars(range(min = 1, max = 45))]
+    pub lease_seconds: u32,
+    #[schemars(range(min = 1))]
+    pub timeout_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -11,12 +11,13 @@ use super::settings::Environment;
 use super::{ConfigError, problem};
 
 /// The short names that platforms set, and the keys they stand for.
-const SHORT_NAMES: [(&str, &str); 8] = [
+const SHORT_NAMES: [(&str, &str); 9] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
     ("SECRET_KEY", "auth.secret_key"),
+    ("SMTP_URL", "mail.smtp_url"),
     ("FRONTEND_URL", "mail.frontend_url"),
     ("FIRST_SUPERUSER", "first_superuser.email"),
     ("FIRST_SUPERUSER_PASSWORD", "first_superuser.password"),

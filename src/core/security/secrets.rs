@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
@@ -96,6 +97,12 @@ fn keyed(key: &SecretString, parts: &[&[u8]]) -> [u8; BYTES] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+/// The token of the mailed link that this row stands for. It is stored nowhere, and the job that mails it can tell it
+/// again.
+pub(super) fn link(key: &SecretString, row: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(keyed(key, &[b"mailed link", row.as_bytes()]))
 }
 
 /// What tells two texts apart and says nothing about them to who does not have the key.

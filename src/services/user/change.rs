@@ -11,6 +11,7 @@ use crate::core::database::begin_write;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Error, Result, on_unique};
 use crate::schemas::audit_event::AuditKind;
+use crate::schemas::job::LinkTemplate;
 use crate::schemas::text::Email;
 use crate::schemas::user::{UserRead, UserUpdate, UserUpdateMe};
 use crate::services::accounts::Accounts;
@@ -103,19 +104,16 @@ async fn change(
     if hash.is_some() || !user.is_active {
         session::end_others(&transaction, id, None).await?;
     }
-    let mut mails = Vec::new();
     let to_verify = unverified.map(|email| email.as_str().to_owned()).or(email.clone().filter(|_| by == By::Himself));
-    if let Some(new) = to_verify {
-        mails.push(verification::link(accounts, &transaction, &user, &new).await?);
+    if let Some(new) = &to_verify {
+        mailed::mail_link(accounts, &transaction, id, new, LinkTemplate::EmailVerification).await?;
     }
-    if user.email != old.email || !mails.is_empty() {
-        mails.push(verification::notice(old.email, email.is_some()));
+    if user.email != old.email || to_verify.is_some() {
+        verification::notify(accounts, &transaction, old.email, email.is_some()).await?;
     }
     transaction.commit().await?;
     accounts.callers.forget(id);
-    for mail in mails {
-        accounts.mailer.send(mail);
-    }
+    accounts.wake.wake();
     Ok(user.into())
 }
 

@@ -11,13 +11,14 @@ use crate::core::idempotency::IdempotencyKey;
 use crate::entities::user::ActiveModel;
 use crate::error::{Error, Result, on_unique};
 use crate::schemas::audit_event::AuditKind;
+use crate::schemas::job::LinkTemplate;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::{Email, Username};
 use crate::schemas::user::{UserCreate, UserRead};
 use crate::services::accounts::Accounts;
 use crate::services::audit_event::{self, Event};
 use crate::services::idempotency::once;
-use crate::services::verification;
+use crate::services::mailed;
 
 /// The superuser who creates a user.
 pub struct Creator {
@@ -79,18 +80,23 @@ async fn insert(
     };
     let try_insert = async |name: Username| {
         if let Some(Creator { actor, key }) = &by {
-            let work = async |transaction: &DatabaseTransaction| Ok(add(transaction, &name).await?.into());
-            return once(&accounts.db, *actor, key.clone(), now, work).await;
+            let work = async |transaction: &DatabaseTransaction| {
+                let user = add(transaction, &name).await?;
+                mailed::mail_link(accounts, transaction, user.id, &user.email, LinkTemplate::NewAccount).await?;
+                Ok(user.into())
+            };
+            let user = once(&accounts.db, *actor, key.clone(), now, work).await?;
+            accounts.wake.wake();
+            return Ok(user);
         }
         let transaction = begin_write(&accounts.db).await?;
         let user = add(&transaction, &name).await?;
-        if user.email_verified {
-            transaction.commit().await?;
-        } else {
-            let mail = verification::link(accounts, &transaction, &user, &user.email).await?;
-            transaction.commit().await?;
-            accounts.mailer.send(mail);
+        if !user.email_verified {
+            let template = LinkTemplate::EmailVerification;
+            mailed::mail_link(accounts, &transaction, user.id, &user.email, template).await?;
         }
+        transaction.commit().await?;
+        accounts.wake.wake();
         Ok(user.into())
     };
     match username {

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keel::app;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Settings, Sources};
+use keel::jobs::Context;
 use keel::mail::Mailer;
 use keel::middleware::App;
 use keel::schemas::user::UserRead;
@@ -26,6 +27,8 @@ pub struct TestApp {
     pub app: App,
     pub state: AppState,
     pub database: TestDatabase,
+    /// What runs its jobs, when a test asks for it.
+    pub jobs: Context,
     /// What was mailed.
     pub outbox: Outbox,
     /// How far the application's clock is from the system's.
@@ -60,10 +63,14 @@ impl TestApp {
             move || Clock::system().now() + *offset.lock().unwrap()
         });
         let outbox = tempfile::tempdir().unwrap();
-        let mut state = AppState::new(settings, db, clock).unwrap();
-        let mail = &state.settings.mail;
-        state.accounts.mailer = Mailer::into_folder(mail, outbox.path().to_owned()).unwrap();
-        Self { app: app::build(state.clone()), state, database, outbox: Outbox::new(outbox), offset }
+        let state = AppState::new(settings, db, clock).unwrap();
+        let jobs = Context {
+            accounts: state.accounts.clone(),
+            mailer: Mailer::into_folder(&state.settings.mail, outbox.path().to_owned()).unwrap(),
+            settings: state.settings.jobs.clone(),
+        };
+        let outbox = Outbox::new(outbox, jobs.clone());
+        Self { app: app::build(state.clone()), state, database, jobs, outbox, offset }
     }
 
     /// The same application with connections of its own to the same database.
@@ -76,9 +83,7 @@ impl TestApp {
     /// The same application as in another process: with connections, and with a memory, of its own.
     pub async fn elsewhere(&self) -> App {
         let db = self.database.connect().await;
-        let mut state = AppState::new((*self.state.settings).clone(), db, self.state.clock.clone()).unwrap();
-        state.accounts.mailer = self.state.accounts.mailer.clone();
-        app::build(state)
+        app::build(AppState::new((*self.state.settings).clone(), db, self.state.clock.clone()).unwrap())
     }
 
     /// Moves the application's clock, and says what it shows then.

@@ -3,25 +3,26 @@
 use std::collections::HashSet;
 use std::fs;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
+use keel::jobs::Context;
+use keel::jobs::worker::work_off;
 use tempfile::TempDir;
-
-use super::socket::PATIENCE;
 
 /// A folder of mails.
 pub struct Outbox {
     folder: TempDir,
+    jobs: Context,
     read: Mutex<HashSet<String>>,
 }
 
 impl Outbox {
-    pub fn new(folder: TempDir) -> Self {
-        Self { folder, read: Mutex::default() }
+    pub fn new(folder: TempDir, jobs: Context) -> Self {
+        Self { folder, jobs, read: Mutex::default() }
     }
 
-    /// Every mail that nobody has asked for yet, as text, oldest first.
-    pub fn unread(&self) -> Vec<String> {
+    /// Every mail that nobody has asked for yet, as text, oldest first. What is still to be done is done before.
+    pub async fn unread(&self) -> Vec<String> {
+        work_off(&self.jobs).await.unwrap();
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
         // What is still being written has another ending.
@@ -30,17 +31,11 @@ impl Outbox {
         names.into_iter().map(|name| decoded(&fs::read_to_string(self.folder.path().join(name)).unwrap())).collect()
     }
 
-    /// The next mail to this address, once it is there; earlier ones count as read.
+    /// The next mail to this address; earlier ones count as read.
     pub async fn next(&self, to: &str) -> String {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            let head = format!("To: {to}\r\n");
-            if let Some(mail) = self.unread().into_iter().rfind(|mail| mail.contains(&head)) {
-                return mail;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("no mail to {to}");
+        let head = format!("To: {to}\r\n");
+        let mail = self.unread().await.into_iter().rfind(|mail| mail.contains(&head));
+        mail.unwrap_or_else(|| panic!("no mail to {to}"))
     }
 
     /// The token of the link in the next mail to this address.

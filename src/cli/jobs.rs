@@ -1,0 +1,78 @@
+//! `jobs list|retry|purge`
+
+use clap::{Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use super::Outcome;
+use crate::core::config::Settings;
+use crate::services::job::{self, Status};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Jobs {
+    /// Count the jobs, and list the newest of a status
+    List {
+        /// Which
+        #[arg(long, value_enum, default_value_t = Which::Dead)]
+        status: Which,
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+    },
+    /// Run dead letters again
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Retry(#[command(flatten)] These),
+    /// Delete dead letters
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Purge(#[command(flatten)] These),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct These {
+    /// Their ids
+    #[arg(group = "which")]
+    ids: Vec<Uuid>,
+    /// All of them
+    #[arg(long, group = "which")]
+    all: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub(super) enum Which {
+    /// Waiting
+    Queued,
+    /// Being run
+    Running,
+    /// Done within the last day
+    Done,
+    /// Given up
+    Dead,
+}
+
+impl From<Which> for Status {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Queued => Self::Queued,
+            Which::Running => Self::Running,
+            Which::Done => Self::Done,
+            Which::Dead => Self::Dead,
+        }
+    }
+}
+
+pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
+    let state = super::state(settings).await?;
+    match command {
+        Jobs::List { status, limit } => {
+            for which in Which::value_variants() {
+                println!("{:<8}{}", format!("{which:?}").to_lowercase(), job::count(&state.db, (*which).into()).await?);
+            }
+            for job in job::list(&state.db, status.into(), limit).await? {
+                let said = job.last_error.map_or_else(String::new, |error| format!(": {error}"));
+                println!("{} {} attempts {} at {}{said}", job.id, job.kind, job.attempts, job.run_at.to_rfc3339());
+            }
+        }
+        Jobs::Retry(these) => println!("{} queued", job::retry(&state.db, &these.ids, state.clock.now()).await?),
+        Jobs::Purge(these) => println!("{} deleted", job::purge(&state.db, &these.ids).await?),
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! `worker`
+
+use std::time::Duration;
+
+use super::Outcome;
+use super::signals::Signals;
+use crate::core::config::Settings;
+use crate::core::migrate;
+use crate::jobs::worker::work;
+
+/// Runs jobs until asked to stop, and nothing else.
+pub(super) async fn run(settings: Settings) -> Outcome {
+    let grace = Duration::from_secs(settings.server.shutdown_grace_seconds);
+    let auto_migrate = settings.database.auto_migrate;
+    let state = super::state(settings).await?;
+    if auto_migrate {
+        migrate::up(&state.db).await.map_err(|error| format!("a migration failed: {error}"))?;
+    }
+    let signals = Signals::new()?;
+    tracing::info!("running jobs");
+    tokio::select! {
+        () = work(super::jobs_context(&state)?, signals.next(), grace) => {}
+        // The second signal ends it now.
+        () = async { signals.next().await; signals.next().await } => tracing::warn!("stopped at once: second signal"),
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Notifications.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::auth::CurrentUser;
+use crate::core::rate_limit::{Action, Limiter};
+use crate::error::Result;
+use crate::extract::{FromClient, IdempotencyHeader, Idempotent};
+use crate::schemas::message::{ErrorRead, Message};
+use crate::schemas::notification::NotificationCreate;
+use crate::schemas::scope::ME;
+use crate::services::accounts::Accounts;
+use crate::services::notification;
+use crate::state::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(create_notification))
+}
+
+/// Send somebody a mail.
+///
+/// It is sent after the answer, and is not lost if the server goes down.
+#[utoipa::path(
+    post, path = "/", tag = "notifications", security(("oauth2" = ["me"])), params(IdempotencyHeader),
+    request_body = NotificationCreate,
+    responses((status = ACCEPTED, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
+)]
+async fn create_notification(
+    State(accounts): State<Accounts>,
+    State(limiter): State<Limiter>,
+    CurrentUser(user): CurrentUser<ME>,
+    FromClient(client): FromClient,
+    Idempotent { key, data }: Idempotent<NotificationCreate>,
+) -> Result<(StatusCode, Json<Message>)> {
+    // Not given back: each is a mail in somebody's box.
+    let _attempt = limiter.attempt(Action::Mail, &user.id.to_string(), client.address).await?;
+    notification::create(&accounts, user.id, key, data).await?;
+    Ok((StatusCode::ACCEPTED, Json(Message { message: "Notification scheduled".to_owned() })))
+}

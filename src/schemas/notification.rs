@@ -1,0 +1,20 @@
+//! Notifications on the wire.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::text::{Email, LINES};
+use crate::core::schema::documented;
+
+/// What somebody is to be told by mail.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
+pub struct NotificationCreate {
+    /// Whom.
+    pub email: Email,
+    /// What, in plain text of one or more lines.
+    #[validate(length(min = 1, max = 2000), regex(path = *LINES))]
+    pub message: String,
+}
+
+documented!(NotificationCreate);

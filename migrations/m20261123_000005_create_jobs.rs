@@ -1,5 +1,7 @@
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{integer, small_integer, string_len, string_len_null, text, timestamp_with_time_zone, uuid};
+use sea_orm_migration::schema::{
+    integer, small_integer, string_len, string_len_null, text, timestamp_with_time_zone, uuid,
+};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;

@@ -125,10 +125,11 @@ impl Mailer {
     pub async fn send(&self, mail: Mail<'_>) -> Result<(), MailError> {
         let (id, message) = (mail.id, self.message(&mail)?);
         match &self.0.transport {
-            Transport::Smtp(smtp) => smtp.send(message).await.map(|_| ()).map_err(|error| MailError {
-                is_permanent: error.is_permanent(),
-                text: error.to_string(),
-            }),
+            Transport::Smtp(smtp) => smtp
+                .send(message)
+                .await
+                .map(|_| ())
+                .map_err(|error| MailError { is_permanent: error.is_permanent(), text: error.to_string() }),
             Transport::Folder(folder) => {
                 let written = write(folder.join(format!("{id}.eml")), message.formatted()).await;
                 written.map_err(|error| MailError { text: error.to_string(), is_permanent: false })

@@ -68,7 +68,8 @@ pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
             }
             for job in job::list(&state.db, status.into(), limit).await? {
                 let said = job.last_error.map_or_else(String::new, |error| format!(": {error}"));
-                println!("{} {} attempts {} at {}{said}", job.id, job.kind, job.attempts, job.run_at.to_rfc3339());
+                let (at, attempts) = (job.run_at.format("%F %T"), job.attempts);
+                println!("{} {at} {} {attempts} attempts{said}", job.id, job.kind);
             }
         }
         Jobs::Retry(these) => println!("{} queued", job::retry(&state.db, &these.ids, state.clock.now()).await?),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::Outcome;
 use super::signals::Signals;
 use crate::core::config::Settings;
@@ -17,11 +19,19 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         migrate::up(&state.db).await.map_err(|error| format!("a migration failed: {error}"))?;
     }
     let signals = Signals::new()?;
+    let (stop, stopped) = oneshot::channel();
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    let second_signal = async {
+        signals.next().await;
+        let _ = stop.send(());
+        signals.next().await;
+    };
     tracing::info!("running jobs");
     tokio::select! {
-        () = work(super::jobs_context(&state)?, signals.next(), grace) => {}
-        // The second signal ends it now.
-        () = async { signals.next().await; signals.next().await } => tracing::warn!("stopped at once: second signal"),
+        () = work(super::jobs_context(&state)?, stopped, grace) => {}
+        () = second_signal => tracing::warn!("stopped at once: second signal"),
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The binary, as an operator runs it: with an environment of its own, in a folder of its own.
 
+mod jobs;
 mod serve;
 mod several;
 

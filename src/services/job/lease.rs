@@ -97,12 +97,7 @@ fn held(taken: &Taken) -> Condition {
 /// # Errors
 /// When the database cannot be reached: then the lease ends, and the job is run again.
 pub async fn done(db: &Db, taken: &Taken, now: DateTime<Utc>) -> Result<(), DbErr> {
-    let_go(Status::Done)
-        .col_expr(Column::FinishedAt, Expr::value(now))
-        .filter(held(taken))
-        .exec(db)
-        .await
-        .map(|_| ())
+    let_go(Status::Done).col_expr(Column::FinishedAt, Expr::value(now)).filter(held(taken)).exec(db).await.map(|_| ())
 }
 
 /// Writes down that an attempt failed: the job is run again after a while, or is a dead letter if it failed for good

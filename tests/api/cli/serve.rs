@@ -42,12 +42,12 @@ impl Process {
         }
     }
 
-    fn terminate(&self) {
+    pub(super) fn terminate(&self) {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    pub(super) async fn ended(&mut self) -> ExitStatus {
         let ended = async {
             loop {
                 if let Some(status) = self.child.try_wait().unwrap() {
@@ -75,7 +75,7 @@ pub(super) async fn request(address: SocketAddr, head: &str, body: &str) -> RawA
 }
 
 /// A token of the superuser that `config/test.toml` names.
-async fn log_in(address: SocketAddr) -> String {
+pub(super) async fn log_in(address: SocketAddr) -> String {
     let head = "POST /api/v1/token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
     let answer = request(address, head, "username=admin%40example.com&password=changethis").await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -9,6 +9,7 @@ pub mod log;
 pub mod outbox;
 pub mod proxy;
 pub mod redis;
+pub mod smtp;
 pub mod socket;
 
 pub use app::TestApp;

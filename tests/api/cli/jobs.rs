@@ -1,0 +1,173 @@
+//! Jobs of real processes, which are killed.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keel::core::clock::Clock;
+use keel::core::database::begin_write;
+use keel::entities::item;
+use keel::schemas::job::Job;
+use keel::services::job::{self, Status};
+use reqwest::StatusCode;
+use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::serve::{Process, log_in};
+use super::{fails, folder, keel, succeeds};
+use crate::support::database::TestDatabase;
+use crate::support::smtp::{Mood, Smtp, message_id};
+use crate::support::socket::PATIENCE;
+
+/// The status of the answer, or an error when there is none.
+async fn post(address: SocketAddr, path: &str, token: &str, body: &Value) -> reqwest::Result<StatusCode> {
+    let request = reqwest::Client::new().post(format!("http://{address}/api/v1{path}"));
+    let answer = request.header("host", "testserver").bearer_auth(token).json(body).send().await?;
+    Ok(answer.status())
+}
+
+fn notification(to: &str) -> Value {
+    json!({ "email": to, "message": "hello" })
+}
+
+/// With this mail server, and a lease of a second.
+fn with<'c>(command: &'c mut Command, smtp: &Smtp) -> &'c mut Command {
+    command.env("SMTP_URL", smtp.url()).env("APP__JOBS__LEASE_SECONDS", "1")
+}
+
+/// The ids of the mails to each address of those.
+fn by_recipient(mails: &[String]) -> HashMap<String, HashSet<String>> {
+    let mut ids: HashMap<String, HashSet<String>> = HashMap::new();
+    for mail in mails {
+        let to = mail.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
+        ids.entry(to.to_owned()).or_default().insert(message_id(mail));
+    }
+    ids
+}
+
+#[tokio::test]
+async fn a_mail_that_was_acknowledged_is_sent_after_a_kill() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let smtp = Smtp::start(Mood::Silent).await;
+    let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
+    let address = process.address();
+    let token = log_in(address).await;
+    for index in 0..12 {
+        let body = notification(&format!("bob{index}@example.org"));
+        assert_eq!(post(address, "/notifications", &token, &body).await.unwrap(), 202);
+    }
+    // SIGKILL, while eight of them are under way.
+    drop(process);
+    smtp.mood.send_replace(Mood::Good);
+    let again = Process::spawn(with(&mut keel(folder.path(), &database, &["worker"]), &smtp));
+    let ids = by_recipient(&smtp.mails(12).await);
+    assert!(ids.len() == 12 && ids.values().all(|ids| ids.len() == 1), "{ids:?}");
+    drop(again);
+}
+
+#[tokio::test]
+async fn nothing_that_was_acknowledged_is_lost_when_a_process_is_killed_at_work() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let smtp = Smtp::start(Mood::Good).await;
+    let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
+    let address = process.address();
+    let token = log_in(address).await;
+    let acknowledged = Arc::<Mutex<Vec<String>>>::default();
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let (token, acknowledged) = (token.clone(), Arc::clone(&acknowledged));
+            tokio::spawn(async move {
+                for index in 0.. {
+                    let name = format!("w{writer}-{index}");
+                    let both = [
+                        ("/items", json!({ "title": name })),
+                        ("/notifications", notification(&format!("{name}@example.org"))),
+                    ];
+                    for (path, body) in both {
+                        // No answer: the server is gone.
+                        let Ok(status) = post(address, path, &token, &body).await else { return };
+                        assert!(status.is_success(), "{status}");
+                    }
+                    acknowledged.lock().unwrap().push(name);
+                }
+            })
+        })
+        .collect();
+    while acknowledged.lock().unwrap().len() < 30 {
+        sleep(Duration::from_millis(2)).await;
+    }
+    drop(process);
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let acknowledged = acknowledged.lock().unwrap().clone();
+
+    let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
+    process.address();
+    let db = database.connect().await;
+    let done = async {
+        while job::count(&db, Status::Queued).await.unwrap() + job::count(&db, Status::Running).await.unwrap() > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, done).await.expect("every job is done");
+    assert_eq!(job::count(&db, Status::Dead).await.unwrap(), 0);
+    let ids = by_recipient(&smtp.mails(0).await);
+    let titles: Vec<String> = item::Entity::find().all(&db).await.unwrap().into_iter().map(|item| item.title).collect();
+    for name in acknowledged {
+        let mailed = ids.get(&format!("{name}@example.org")).unwrap_or_else(|| panic!("no mail to {name}"));
+        assert_eq!(mailed.len(), 1, "{name}: {mailed:?}");
+        assert!(titles.contains(&name), "no item {name}");
+    }
+}
+
+#[tokio::test]
+async fn serve_leaves_jobs_to_workers_when_it_is_told_so() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let smtp = Smtp::start(Mood::Good).await;
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let server = Process::spawn(with(&mut serve, &smtp).env("APP__JOBS__IN_PROCESS", "false"));
+    let address = server.address();
+    let token = log_in(address).await;
+    assert_eq!(post(address, "/notifications", &token, &notification("bob@example.org")).await.unwrap(), 202);
+    let db = database.connect().await;
+    assert_eq!(job::count(&db, Status::Queued).await.unwrap(), 1);
+    let mut worker = Process::spawn(with(&mut keel(folder.path(), &database, &["worker"]), &smtp));
+    smtp.mails(1).await;
+    worker.terminate();
+    assert!(worker.ended().await.success());
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_sent_again_and_deleted() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let jobs = |arguments: &[&str]| succeeds(&mut keel(folder.path(), &database, &[&["jobs"], arguments].concat()));
+    let db = database.connect().await;
+    let mut ids = Vec::new();
+    for index in 0..3 {
+        let transaction = begin_write(&db).await.unwrap();
+        ids.push(job::enqueue(&transaction, &Job::CleanUp, Clock::system().now()).await.unwrap().to_string());
+        transaction.commit().await.unwrap();
+        assert_eq!(job::count(&db, Status::Queued).await.unwrap(), index + 1);
+    }
+    let dead = "UPDATE jobs SET status = 'dead', attempts = 20, last_error = 'it rained'";
+    db.execute_unprepared(dead).await.unwrap();
+
+    let said = jobs(&["list"]);
+    assert!(
+        said.contains("dead    3") && said.contains("clean_up 20 attempts") && said.contains("it rained"),
+        "{said}"
+    );
+    assert!(ids.iter().all(|id| said.contains(id)), "{said}");
+    assert_eq!(jobs(&["retry", &ids[0]]), "1 queued\n");
+    assert_eq!(jobs(&["purge", &ids[1], &ids[0]]), "1 deleted\n");
+    assert!(jobs(&["list", "--status", "queued"]).contains(&ids[0]));
+    assert_eq!(jobs(&["retry", "--all"]), "1 queued\n");
+    // All of them has to be said.
+    for arguments in [&["jobs", "purge"][..], &["jobs", "retry"], &["jobs", "purge", "--all", &ids[0]]] {
+        fails(&mut keel(folder.path(), &database, arguments));
+    }
+}

@@ -1,0 +1,130 @@
+//! Notifications, and how mails look and arrive.
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use chrono::TimeDelta;
+use keel::core::config::Settings;
+use keel::jobs::Context;
+use keel::jobs::worker::work_off;
+use keel::mail::Mailer;
+use keel::services::job::{self, Status};
+use serde_json::json;
+
+use crate::support::smtp::{Mood, Smtp, message_id};
+use crate::support::{Client, TestApp};
+
+async fn notify(client: &Client, email: &str, message: &str) {
+    client.post("/notifications", json!({ "email": email, "message": message })).await.expect(StatusCode::ACCEPTED);
+}
+
+/// An application whose mails go to this server, and what runs its jobs.
+async fn with(smtp: &Smtp) -> (TestApp, Context) {
+    let url = smtp.url();
+    let app = TestApp::with(|settings: &mut Settings| settings.mail.smtp_url = Some(url.into())).await;
+    let mailer = Mailer::new(&app.state.settings.mail).unwrap();
+    let context = Context { mailer, ..app.jobs.clone() };
+    (app, context)
+}
+
+#[tokio::test]
+async fn it_is_mailed_after_the_answer() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    notify(&ann, "bob@example.org", "See you <at> the\nharbour & bring \"tea\".").await;
+    let mail = app.outbox.next("bob@example.org").await;
+    assert!(mail.contains("See you <at> the\r\nharbour & bring \"tea\"."), "{mail}");
+    assert!(mail.contains("See you &lt;at&gt; the\r\nharbour &amp; bring &quot;tea&quot;."), "{mail}");
+    assert!(mail.contains("Subject: A message for you\r\n"), "{mail}");
+}
+
+#[tokio::test]
+async fn nothing_that_is_sent_gets_into_the_headers() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    for email in
+        ["bob@example.org\r\nBcc: eve@example.com", "bob@example.org, eve@example.com", "Bob <bob@example.org>"]
+    {
+        let problems = ann.post("/notifications", json!({ "email": email, "message": "hello" })).await.problems();
+        assert_eq!(problems, ["body.email: value_error"]);
+    }
+    notify(&ann, "bob@example.org", "\n\nBcc: eve@example.com\nSubject: another\n.\n").await;
+    let mail = app.outbox.next("bob@example.org").await;
+    let (head, _) = mail.split_once("\r\n\r\n").unwrap();
+    assert!(!head.contains("eve") && !head.contains("another"), "{head}");
+}
+
+#[tokio::test]
+async fn sent_again_under_its_key_it_is_mailed_once() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let headers = [("content-type", "application/json"), ("idempotency-key", "once")];
+    for _ in 0..3 {
+        let body = Body::from(r#"{ "email": "bob@example.org", "message": "hello" }"#);
+        let answer = ann.send(Method::POST, "/notifications", &headers, body).await;
+        answer.expect(StatusCode::ACCEPTED);
+    }
+    app.outbox.next("bob@example.org").await;
+    assert_eq!(job::count(&app.state.db, Status::Done).await.unwrap(), 1 + 1, "and the mail for ann's new account");
+}
+
+#[tokio::test]
+async fn who_sends_many_is_slowed_down() {
+    let app = TestApp::with(|settings| {
+        settings.rate_limit.enabled = true;
+        settings.rate_limit.login_attempts = 2;
+    })
+    .await;
+    let ann = app.user("ann").await;
+    for index in 0..2 {
+        notify(&ann, &format!("bob{index}@example.org"), "hello").await;
+    }
+    let body = json!({ "email": "bob@example.org", "message": "hello" });
+    ann.post("/notifications", body).await.error(StatusCode::TOO_MANY_REQUESTS);
+    notify(&app.user("cleo").await, "bob@example.org", "hello").await;
+}
+
+#[tokio::test]
+async fn a_server_takes_them_over_smtp() {
+    let smtp = Smtp::start(Mood::Good).await;
+    let (app, context) = with(&smtp).await;
+    assert!(context.mailer.answers().await);
+    notify(&app.user("ann").await, "bob@example.org", "hello\n.\nthere").await;
+    work_off(&context).await.unwrap();
+    let mails = smtp.mails(2).await;
+    let mail = mails.iter().find(|mail| mail.contains("To: bob@example.org")).unwrap();
+    assert!(mail.contains("From: Keel <noreply@localhost>") && mail.contains("\r\nhello\r\n..\r\nthere"), "{mail}");
+}
+
+#[tokio::test]
+async fn every_mail_arrives_from_a_server_that_fails_in_every_way_and_keeps_its_id() {
+    let smtp = Smtp::start(Mood::Gone).await;
+    let (app, context) = with(&smtp).await;
+    let ann = app.user("ann").await;
+    assert!(!context.mailer.answers().await);
+    for index in 0..5 {
+        notify(&ann, &format!("bob{index}@example.org"), "hello").await;
+    }
+    for mood in [Mood::Gone, Mood::Forgetful, Mood::Gone, Mood::Good] {
+        smtp.mood.send_replace(mood);
+        work_off(&context).await.unwrap();
+        app.travel(TimeDelta::hours(1));
+    }
+    assert_eq!(job::count(&app.state.db, Status::Done).await.unwrap(), 6);
+    let mails = smtp.mails(12).await;
+    for index in 0..5 {
+        let to = format!("To: bob{index}@example.org");
+        let ids: Vec<_> = mails.iter().filter(|mail| mail.contains(&to)).map(|mail| message_id(mail)).collect();
+        assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_will_never_take_is_not_tried_again() {
+    let smtp = Smtp::start(Mood::Strict).await;
+    let (app, context) = with(&smtp).await;
+    notify(&app.user("ann").await, "bob@example.org", "hello").await;
+    work_off(&context).await.unwrap();
+    let dead = job::list(&app.state.db, Status::Dead, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1, 1]);
+    assert!(dead[0].last_error.as_ref().unwrap().contains("no such mailbox"), "{dead:?}");
+}

@@ -1,0 +1,125 @@
+//! A mail server, as good or as bad as a test wants it (RFC 5321).
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::socket::PATIENCE;
+
+/// How the server behaves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Mood {
+    /// Takes every mail.
+    Good,
+    /// Hangs up on everybody.
+    Gone,
+    /// Says nothing.
+    Silent,
+    /// Takes a mail, and hangs up instead of saying so.
+    Forgetful,
+    /// Has no such mailbox, and never will.
+    Strict,
+}
+
+/// A mail server.
+pub struct Smtp {
+    pub address: SocketAddr,
+    pub mood: watch::Sender<Mood>,
+    taken: Arc<Mutex<Vec<String>>>,
+    count: watch::Receiver<usize>,
+}
+
+impl Smtp {
+    pub async fn start(mood: Mood) -> Self {
+        let (mood, moods) = watch::channel(mood);
+        let (counter, count) = watch::channel(0);
+        let (counter, taken) = (Arc::new(counter), Arc::<Mutex<Vec<String>>>::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Self { address: listener.local_addr().unwrap(), mood, taken: Arc::clone(&taken), count };
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let (moods, taken, counter) = (moods.clone(), Arc::clone(&taken), Arc::clone(&counter));
+                tokio::spawn(async move {
+                    let take = |mail| {
+                        taken.lock().unwrap().push(mail);
+                        counter.send_modify(|count| *count += 1);
+                    };
+                    // A client that hangs up.
+                    let _ = converse(client, moods, take).await;
+                });
+            }
+        });
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("smtp://{}", self.address)
+    }
+
+    /// All mails, once there are so many.
+    pub async fn mails(&self, count: usize) -> Vec<String> {
+        let mut counted = self.count.clone();
+        let enough = timeout(PATIENCE, counted.wait_for(|taken| *taken >= count)).await;
+        let mails = self.taken.lock().unwrap().clone();
+        enough.unwrap_or_else(|_| panic!("{} of {count} mails came", mails.len())).unwrap();
+        mails
+    }
+}
+
+/// The `Message-ID` of a mail.
+pub fn message_id(mail: &str) -> String {
+    let id = mail.lines().find_map(|line| line.strip_prefix("Message-ID: "));
+    id.unwrap_or_else(|| panic!("no id: {mail}")).trim().to_owned()
+}
+
+async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: impl Fn(String)) -> std::io::Result<()> {
+    let mut client = BufReader::new(client);
+    let mut mail: Option<String> = None;
+    let mut answer = "220 test".to_owned();
+    loop {
+        let mood = *moods.borrow_and_update();
+        match mood {
+            Mood::Gone => return Ok(()),
+            Mood::Silent => {
+                let _ = moods.changed().await;
+                return Ok(());
+            }
+            Mood::Good | Mood::Forgetful | Mood::Strict => {}
+        }
+        if !answer.is_empty() {
+            client.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        }
+        let mut line = String::new();
+        if client.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        if let Some(text) = &mut mail {
+            answer.clear();
+            if line == ".\r\n" {
+                take(mail.take().unwrap());
+                if *moods.borrow() == Mood::Forgetful {
+                    return Ok(());
+                }
+                answer = "250 taken".to_owned();
+            } else {
+                text.push_str(&line);
+            }
+            continue;
+        }
+        let command = line.split([' ', '\r']).next().unwrap_or_default().to_uppercase();
+        answer = match command.as_str() {
+            "RCPT" if mood == Mood::Strict => "550 no such mailbox".to_owned(),
+            "DATA" => {
+                mail = Some(String::new());
+                "354 go on".to_owned()
+            }
+            "QUIT" => return Ok(()),
+            _ => "250 test".to_owned(),
+        };
+    }
+}

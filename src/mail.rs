@@ -50,7 +50,7 @@ pub struct MailError {
 }
 
 impl MailError {
-    fn permanent(error: impl ToString) -> Self {
+    fn permanent(error: impl std::error::Error) -> Self {
         Self { text: error.to_string(), is_permanent: true }
     }
 }

@@ -4,8 +4,11 @@
 use std::io::{self, Write};
 use std::sync::{LazyLock, Once};
 
+use keel::core::telemetry::is_discreet;
 use regex::RegexSet;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 /// What the secrets of the suite look like.
 static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
@@ -16,6 +19,8 @@ static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
         r"[?&]\w*(token|ticket|password)=",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{86}($|[^A-Za-z0-9_-])",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",
+        // The database's URL, which may hold a password, in whole or as sqlx takes it apart.
+        "postgres://",
         // Passwords, and their hashes.
         "horse battery",
         "kettle with (a )?lid",
@@ -33,8 +38,8 @@ static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
 pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
-        subscriber.with_writer(|| Watch).init();
+        let lines = fmt::layer().with_ansi(false).with_writer(|| Watch);
+        tracing_subscriber::registry().with(filter_fn(is_discreet)).with(lines).init();
     });
 }
 

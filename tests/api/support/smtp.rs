@@ -105,7 +105,7 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
                 if *moods.borrow() == Mood::Forgetful {
                     return Ok(());
                 }
-                answer = "250 taken".to_owned();
+                "250 taken".clone_into(&mut answer);
             } else {
                 text.push_str(&line);
             }

@@ -1,0 +1,126 @@
+//! `jobs`: how fast jobs are begun and done, and whether each is done once.
+
+use std::error::Error;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use clap::Args;
+use keel::core::clock::Clock;
+use keel::core::config::{self, Sources};
+use keel::core::database::{self, Db, begin_write};
+use keel::core::migrate;
+use keel::entities::job::Model;
+use keel::schemas::job::{Job, LinkMail, LinkTemplate};
+use keel::services::job::{self, Status};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+/// Jobs in one transaction.
+const BATCH: u64 = 500;
+
+#[derive(Args)]
+pub struct Jobs {
+    /// The program whose workers run the jobs
+    #[arg(long, default_value = "target/release/keel")]
+    program: String,
+    /// A database of its own, which is migrated: sqlite://… or postgres://…
+    #[arg(long)]
+    database: String,
+    /// Worker processes
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// Jobs
+    #[arg(long, default_value_t = 1000)]
+    count: u64,
+}
+
+/// Workers, which end with the program.
+struct Workers(Vec<Child>);
+
+impl Workers {
+    fn start(arguments: &Jobs) -> std::io::Result<Self> {
+        let start = |_| {
+            let mut command = Command::new(&arguments.program);
+            command.arg("worker").env("DATABASE_URL", &arguments.database).env("RUST_LOG", "warn");
+            command.env("APP__JOBS__CONCURRENCY", "16").env("APP__DATABASE__MAX_CONNECTIONS", "20").spawn()
+        };
+        (0..arguments.workers).map(start).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for worker in &mut self.0 {
+            let _ = worker.kill();
+            let _ = worker.wait();
+        }
+    }
+}
+
+/// A job that has next to nothing to do: a link that is not there any more.
+fn no_op() -> Job {
+    Job::LinkMail(LinkMail { link: Uuid::now_v7(), template: LinkTemplate::PasswordRecovery })
+}
+
+pub async fn run(arguments: Jobs) -> Result<(), Box<dyn Error>> {
+    let variables = [("DATABASE_URL".to_owned(), arguments.database.clone())].into();
+    let settings = config::load(&Sources { variables, ..Sources::default() })?;
+    let db = database::connect(&settings.database).await?;
+    migrate::up(&db).await?;
+    if job::count(&db, Status::Done).await? > 0 {
+        return Err("the database has jobs already: give it an empty one".into());
+    }
+
+    // One by one, while nothing else happens.
+    let workers = Workers::start(&arguments)?;
+    sleep(Duration::from_secs(1)).await;
+    for _ in 0..200 {
+        enqueue(&db, 1).await?;
+        sleep(Duration::from_millis(15)).await;
+    }
+    let jobs = done(&db, 200).await?;
+    let mut waits: Vec<TimeDelta> = jobs.iter().filter_map(|job| Some(job.finished_at? - job.created_at)).collect();
+    waits.sort();
+    let at = |percent: usize| waits[waits.len() * percent / 100].num_microseconds().unwrap_or(i64::MAX);
+    println!("from queued to done on an idle machine: p50 {} µs, p95 {} µs, p99 {} µs", at(50), at(95), at(99));
+    drop(workers);
+
+    for _ in 0..arguments.count.div_ceil(BATCH) {
+        enqueue(&db, BATCH.min(arguments.count)).await?;
+    }
+    let workers = Workers::start(&arguments)?;
+    let total = 200 + arguments.count.div_ceil(BATCH) * BATCH.min(arguments.count);
+    let jobs = done(&db, total).await?;
+    drop(workers);
+    let mut finished: Vec<_> = jobs.iter().skip(200).filter_map(|job| job.finished_at).collect();
+    finished.sort();
+    let (first, last) = (finished[0], finished[finished.len() - 1]);
+    #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
+    let rate = finished.len() as f64 * 1e6 / (last - first).num_microseconds().unwrap_or(1) as f64;
+    let twice = jobs.iter().filter(|job| job.attempts != 1).count();
+    println!(
+        "{} jobs on {} workers: {rate:.0} a second, {twice} begun more than once",
+        finished.len(),
+        arguments.workers
+    );
+    Ok(())
+}
+
+async fn enqueue(db: &Db, count: u64) -> Result<(), Box<dyn Error>> {
+    let transaction = begin_write(db).await?;
+    for _ in 0..count {
+        job::enqueue(&transaction, &no_op(), Clock::system().now()).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// All jobs, oldest first, once so many are done.
+async fn done(db: &Db, count: u64) -> Result<Vec<Model>, Box<dyn Error>> {
+    while job::count(db, Status::Done).await? < count {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let mut jobs = job::list(db, Status::Done, count).await?;
+    jobs.reverse();
+    Ok(jobs)
+}

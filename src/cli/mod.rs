@@ -4,6 +4,7 @@ mod create_superuser;
 mod doctor;
 mod healthcheck;
 mod jobs;
+mod metrics;
 mod migrate;
 mod serve;
 mod signals;

@@ -40,6 +40,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", address.0, address.1))?;
     let signals = Signals::new()?;
+    super::metrics::serve(&settings).await?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     if settings.server.docs {

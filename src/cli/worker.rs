@@ -28,6 +28,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         let _ = stop.send(());
         signals.next().await;
     };
+    super::metrics::serve(&state.settings).await?;
     tracing::info!("running jobs");
     tokio::select! {
         () = work(super::jobs_context(&state)?, stopped, grace) => {}

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::FutureExt;
+use sea_orm::DbErr;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use super::{Context, Failure, listen, run, schedule};
+use crate::core::database::Db;
 use crate::services::job::lease::{self, Taken, Terms};
+use crate::services::job::{self, Status};
 
 /// How often to look for jobs without being told of any: those of later, and of other processes on SQLite.
 const LOOK: Duration = Duration::from_secs(1);
@@ -63,7 +66,7 @@ pub async fn work(context: Context, stop: impl Future<Output = ()>, grace: Durat
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn work_off(context: &Context) -> Result<(), sea_orm::DbErr> {
+pub async fn work_off(context: &Context) -> Result<(), DbErr> {
     let terms = terms(context);
     loop {
         let taken = lease::take(&context.accounts.db, &terms, 1, context.accounts.now()).await?;
@@ -107,17 +110,25 @@ async fn perform(context: &Context, terms: &Terms, taken: Taken) {
     };
     let (db, now) = (&context.accounts.db, context.accounts.now());
     let Taken { id, kind, attempt, .. } = &taken;
+    metrics::histogram!("job_duration_seconds", "kind" => kind.clone()).record(started.elapsed().as_secs_f64());
+    let count = |outcome| metrics::counter!("jobs_total", "kind" => kind.clone(), "outcome" => outcome).increment(1);
     let written = match outcome {
         Ok(()) => {
-            let milliseconds = started.elapsed().as_millis();
-            tracing::info!(%id, kind, attempt, milliseconds, "job done");
+            count("done");
+            tracing::info!(%id, kind, attempt, duration_ms = started.elapsed().as_millis(), "job done");
             lease::done(db, &taken, now).await
         }
         Err(Failure { error, is_permanent }) => {
             let again = lease::failed(db, terms, &taken, (&error, is_permanent), now).await;
             match &again {
-                Ok(Some(again)) => tracing::warn!(%id, kind, attempt, error, %again, "job failed"),
-                Ok(None) => tracing::error!(%id, kind, attempt, error, "job failed for good"),
+                Ok(Some(again)) => {
+                    count("failed");
+                    tracing::warn!(%id, kind, attempt, error, %again, "job failed");
+                }
+                Ok(None) => {
+                    count("dead");
+                    tracing::error!(%id, kind, attempt, error, "job failed for good");
+                }
                 Err(_) => {}
             }
             again.map(|_| ())
@@ -148,6 +159,9 @@ async fn keep(context: &Context, terms: &Terms) {
             }
             Err(error) => tracing::warn!(%error, "jobs of workers that are gone could not be taken over"),
         }
+        if let Err(error) = measure(db).await {
+            tracing::debug!(%error, "the jobs could not be counted");
+        }
         match schedule::enqueue_due(db, since, now).await {
             Ok(0) => since = now,
             Ok(_) => {
@@ -157,4 +171,13 @@ async fn keep(context: &Context, terms: &Terms) {
             Err(error) => tracing::warn!(%error, cause = error.cause(), "the schedule could not be followed"),
         }
     }
+}
+
+/// Tells how many jobs wait, are being run, or were given up.
+async fn measure(db: &Db) -> Result<(), DbErr> {
+    for (name, status) in [("queued", Status::Queued), ("running", Status::Running), ("dead", Status::Dead)] {
+        #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
+        metrics::gauge!("jobs", "status" => name).set(job::count(db, status).await? as f64);
+    }
+    Ok(())
 }

@@ -22,6 +22,7 @@ pub struct Settings {
     pub jobs: JobSettings,
     pub upstream: UpstreamSettings,
     pub first_superuser: FirstSuperuser,
+    pub metrics: MetricsSettings,
     pub telemetry: TelemetrySettings,
 }
 
@@ -188,6 +189,14 @@ pub struct FirstSuperuser {
     pub email: Option<String>,
     #[schemars(with = "Option<String>", length(min = 8, max = 128))]
     pub password: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    #[schemars(length(min = 1))]
+    pub host: String,
+    pub port: Option<u16>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! Jobs of real processes, which are killed.
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -170,4 +170,36 @@ async fn dead_letters_are_listed_sent_again_and_deleted() {
     for arguments in [&["jobs", "purge"][..], &["jobs", "retry"], &["jobs", "purge", "--all", &ids[0]]] {
         fails(&mut keel(folder.path(), &database, arguments));
     }
+}
+
+#[tokio::test]
+async fn a_second_listener_tells_prometheus_of_the_jobs() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let smtp = Smtp::start(Mood::Strict).await;
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let process = Process::spawn(with(&mut serve, &smtp).env("APP__METRICS__PORT", port.to_string()));
+    let address = process.address();
+    let token = log_in(address).await;
+    assert_eq!(post(address, "/notifications", &token, &notification("bob@example.org")).await.unwrap(), 202);
+    let metrics =
+        async || reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap();
+    let told = async {
+        let all = [
+            r#"jobs_total{kind="notification",outcome="dead"} 1"#,
+            r#"jobs{status="dead"} 1"#,
+            "job_duration_seconds_count",
+        ];
+        loop {
+            let text = metrics().await;
+            if all.iter().all(|line| text.contains(line)) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, told).await.expect("it is told");
+    // And nobody else.
+    let answer = reqwest::Client::new().get(format!("http://{address}/metrics")).header("host", "testserver").send();
+    assert_eq!(answer.await.unwrap().status(), 404);
 }

@@ -114,7 +114,7 @@ pub async fn create(
         expires_at: Set(expires_in_days.map(|days| now + TimeDelta::days(days.into()))),
     };
     let transaction = begin_write(&accounts.db).await?;
-    // Once more: a body may have taken long to arrive.
+    // Once more, as of now: another process may have deactivated him.
     let owner = user::Entity::find_by_id(user).lock_exclusive().one(&transaction).await?;
     if !owner.is_some_and(|owner| owner.is_active) {
         return Err(Error::Unauthorized);

@@ -183,6 +183,15 @@ pub async fn list(
     Ok(Page { data: data.into_iter().map(read).collect(), count })
 }
 
+/// Whether the session's login was a moment ago, inside the caller's transaction.
+///
+/// # Errors
+/// 401 when the session has ended.
+pub(super) async fn is_recent(accounts: &Accounts, transaction: &DatabaseTransaction, id: Uuid) -> Result<bool> {
+    let session = Entity::find_by_id(id).one(transaction).await?.ok_or(Error::Unauthorized)?;
+    Ok(accounts.now() < after(session.created_at, accounts.settings().recent_login_seconds))
+}
+
 /// Ends one of the user's sessions.
 ///
 /// # Errors

@@ -30,8 +30,9 @@ pub(super) async fn link(
     let token = mailed::issue(transaction, user.id, Purpose::VerifyEmail, email, expires_at).await?;
     let link = accounts.mailer.link("verify-email", &token);
     let text = format!(
-        "Please confirm this email address within {} hours here:\n\n{link}\n\n\
-         If you have no account with us, there is nothing to do.\n",
+        "You have signed up with us, or want this address for your account. Please confirm it within {} hours \
+         here:\n\n{link}\n\n\
+         If you have not, do not follow the link: it would confirm an account that somebody else has made.\n",
         seconds / 3600
     );
     Ok(Mail { to: email.to_owned(), subject: "Confirm your email address", text })

@@ -2,11 +2,13 @@
 
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
+use keel::entities::session;
 use keel::schemas::api_key::{ApiKeyCreated, ApiKeyPage};
 use keel::schemas::audit_event::AuditEventPage;
 use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
+use sea_orm::EntityTrait;
 use serde_json::json;
 
 use crate::support::app::PASSWORD;
@@ -40,6 +42,16 @@ async fn a_key_is_shown_once() {
     let list = ann.get("/users/me/api-keys").await;
     assert!(!String::from_utf8_lossy(&list.body).contains(&created.key[3..]));
     assert_eq!(list.ok::<ApiKeyPage>().data, [created.api_key]);
+}
+
+/// A logout or a reset on another process, of which this one does not know yet.
+#[tokio::test]
+async fn a_session_that_has_ended_makes_no_key() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    ann.get("/users/me").await.ok::<UserRead>();
+    session::Entity::delete_many().exec(&app.state.db).await.unwrap();
+    ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.is_unauthorized();
 }
 
 #[tokio::test]

@@ -94,8 +94,8 @@ async fn change(
         && (email.is_some() || unverified.is_some())
     {
         // Also after the password was right: what changed it in the meantime has ended the other sessions.
-        let is_recent = session::is_recent(accounts, &transaction, session).await?;
-        if !is_recent && !has_shown_password {
+        let session = session::still_open(&transaction, session).await?;
+        if !has_shown_password && !session::is_recent(accounts, &session) {
             return Err(Error::RecentLoginRequired);
         }
     }

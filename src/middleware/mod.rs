@@ -34,6 +34,7 @@ use trusted_host::TrustedHosts;
 use whole_body::WholeBody;
 
 use crate::core::config::Settings;
+use crate::core::pulse::Pulse;
 use crate::core::rate_limit::Limiter;
 
 /// What answers requests: the router inside its middleware. Always ready.
@@ -43,7 +44,7 @@ pub type App = BoxCloneSyncService<Request, Response, Infallible>;
 ///
 /// Layers stand around the router, not on its routes: each is built once, not once a route, and
 /// `NormalizePath` has to act before the router looks at the path.
-pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App {
+pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter, pulse: &Pulse) -> App {
     let server = &settings.server;
     let seconds = Duration::from_secs;
     let trusted = TrustedHosts::new(&server.allowed_hosts);
@@ -53,7 +54,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App
         let (limiter, settings) = (limiter.clone(), Arc::clone(settings));
         layer_fn(move |inner| RateLimit { inner, limiter: limiter.clone(), settings: Arc::clone(&settings) })
     });
-    let cors = cors::layer(&settings.cors);
+    let (cors, pulse) = (cors::layer(&settings.cors), pulse.clone());
     let stack = ServiceBuilder::new()
         // Secrets are marked before anything could print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
@@ -68,7 +69,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App
         .layer(CatchPanicLayer::custom(errors::from_panic))
         .layer_fn(move |inner| Refuse { inner, trusted: trusted.clone() })
         .option_layer(requests)
-        .layer_fn(move |inner| Deadline { inner, limit: request_timeout })
+        .layer_fn(move |inner| Deadline { inner, limit: request_timeout, pulse: pulse.clone() })
         // Last: who asks, and whether he may, is found out when the body is there.
         .layer_fn(move |inner| WholeBody { inner, limit: max_body, time: body_timeout })
         .service(router);

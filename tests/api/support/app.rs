@@ -9,7 +9,6 @@ use keel::core::config::{self, Settings, Sources};
 use keel::mail::Mailer;
 use keel::middleware::App;
 use keel::schemas::user::UserRead;
-use keel::services::accounts::Accounts;
 use keel::services::{login, user};
 use keel::state::AppState;
 use serde_json::json;
@@ -64,13 +63,6 @@ impl TestApp {
         let mail = &state.settings.mail;
         state.accounts.mailer = Mailer::into_folder(mail, outbox.path().to_owned()).unwrap();
         Self { app: app::build(state.clone()), state, database, outbox: Outbox::new(outbox), offset }
-    }
-
-    /// The same application with connections of its own to the same database.
-    pub async fn connect_again(&self) -> App {
-        let db = self.database.connect().await;
-        let accounts = Accounts { db: db.clone(), ..self.state.accounts.clone() };
-        app::build(AppState { db, accounts, ..self.state.clone() })
     }
 
     /// The same application as in another process: with connections, and with a memory, of its own.

@@ -163,7 +163,7 @@ async fn update_password_me(
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))
 }
 
-/// Read a user: oneself, or anyone as a superuser.
+/// Read a user: oneself, with the scope `me` as well, or anyone as a superuser.
 #[utoipa::path(
     get, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = OK, body = UserRead)),
@@ -171,8 +171,12 @@ async fn update_password_me(
 async fn read_user(
     State(db): State<Db>,
     CurrentUser(caller): CurrentUser<USERS>,
+    may_read_himself: Result<CurrentUser<ME>>,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<Json<UserRead>> {
+    if !caller.is_superuser && caller.id == user_id {
+        may_read_himself?;
+    }
     user::read(&db, &caller, user_id).await.map(Json)
 }
 

@@ -71,6 +71,22 @@ async fn a_key_is_for_its_scopes() {
     app.bearer(&create(&root, "items").await.key).get("/users").await.error(StatusCode::FORBIDDEN);
 }
 
+/// The own account is behind the scope `me`, which no key has, whichever way it is asked for.
+#[tokio::test]
+async fn a_key_does_not_tell_whose_it_is() {
+    let app = TestApp::start().await;
+    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
+    let path = format!("/users/{}", ann.id());
+    let machine = app.bearer(&create(&ann, "users").await.key);
+    machine.get("/users/me").await.error(StatusCode::FORBIDDEN);
+    assert_eq!(machine.get(&path).await.error(StatusCode::FORBIDDEN), "Not enough permissions");
+    ann.get(&path).await.ok::<UserRead>();
+    // A superuser's key is for looking after users, of whom he is one.
+    let machine = app.bearer(&create(&root, "users").await.key);
+    machine.get(&path).await.ok::<UserRead>();
+    machine.get(&format!("/users/{}", root.id())).await.ok::<UserRead>();
+}
+
 #[tokio::test]
 async fn a_key_may_do_no_more_than_the_token_that_made_it() {
     let app = TestApp::start().await;

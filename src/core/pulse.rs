@@ -43,7 +43,8 @@ impl Pulse {
         if settings.url.expose_secret().starts_with("sqlite:") {
             return;
         }
-        let settings = DatabaseSettings { max_connections: 1, ..settings };
+        // No shorter patience than the one below, whose end means that there was no answer.
+        let settings = DatabaseSettings { max_connections: 1, acquire_timeout_ms: 60_000, ..settings };
         let mut connection = None;
         loop {
             let asked = timeout(PATIENCE, ask(&settings, connection.take())).await;

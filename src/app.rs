@@ -14,7 +14,8 @@ pub fn build(state: AppState) -> App {
     let (router, document) = parts();
     let router = router.merge(documents::router(&document, &state.settings).with_state(()));
     let (settings, limiter) = (std::sync::Arc::clone(&state.settings), state.limiter.clone());
-    middleware::apply(router.with_state(state), &settings, &limiter)
+    let pulse = state.pulse.clone();
+    middleware::apply(router.with_state(state), &settings, &limiter, &pulse)
 }
 
 /// The OpenAPI document of everything that [`build`] serves.

@@ -4,20 +4,19 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use uuid::Uuid;
 
-use crate::core::config::Settings;
 use crate::core::security::API_KEY_PREFIX;
 use crate::error::{Error, Result};
 use crate::extract::FromClient;
 use crate::schemas::scope::{ANY, ME, Scopes, USERS};
-use crate::services::accounts::Accounts;
 use crate::services::caller::Caller;
 use crate::services::user::User;
 use crate::services::{api_key, session};
+use crate::state::AppState;
 
 /// The user whose access token or API key came with the request, good for the scope:
 /// `CurrentUser<ITEMS_READ>`.
@@ -51,76 +50,51 @@ pub struct CurrentSession<const SCOPE: u8> {
 /// As for [`Superuser`] and [`CurrentSession`].
 pub struct SuperuserSession(pub Arc<User>);
 
-impl<S, const SCOPE: u8> FromRequestParts<S> for CurrentUser<SCOPE>
-where
-    S: Send + Sync,
-    Accounts: FromRef<S>,
-    Arc<Settings>: FromRef<S>,
-{
+impl<const SCOPE: u8> FromRequestParts<AppState> for CurrentUser<SCOPE> {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        Ok(Self(authenticate::<S, SCOPE>(parts, state).await?.user))
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        Ok(Self(authenticate::<SCOPE>(parts, state).await?.user))
     }
 }
 
-impl<S> FromRequestParts<S> for Superuser
-where
-    S: Send + Sync,
-    Accounts: FromRef<S>,
-    Arc<Settings>: FromRef<S>,
-{
+impl FromRequestParts<AppState> for Superuser {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let user = authenticate::<S, USERS>(parts, state).await?.user;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let user = authenticate::<USERS>(parts, state).await?.user;
         if user.is_superuser { Ok(Self(user)) } else { Err(Error::Forbidden) }
     }
 }
 
-impl<S, const SCOPE: u8> FromRequestParts<S> for CurrentSession<SCOPE>
-where
-    S: Send + Sync,
-    Accounts: FromRef<S>,
-    Arc<Settings>: FromRef<S>,
-{
+impl<const SCOPE: u8> FromRequestParts<AppState> for CurrentSession<SCOPE> {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let Caller { user, session, scopes } = authenticate::<S, SCOPE>(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let Caller { user, session, scopes } = authenticate::<SCOPE>(parts, state).await?;
         let session = session.ok_or(Error::InsufficientScope)?;
         Ok(Self { user, session, scopes })
     }
 }
 
-impl<S> FromRequestParts<S> for SuperuserSession
-where
-    S: Send + Sync,
-    Accounts: FromRef<S>,
-    Arc<Settings>: FromRef<S>,
-{
+impl FromRequestParts<AppState> for SuperuserSession {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let session = CurrentSession::<{ ME | USERS }>::from_request_parts(parts, state).await?;
         if session.user.is_superuser { Ok(Self(session.user)) } else { Err(Error::Forbidden) }
     }
 }
 
-async fn authenticate<S, const SCOPE: u8>(parts: &mut Parts, state: &S) -> Result<Caller>
-where
-    S: Send + Sync,
-    Accounts: FromRef<S>,
-    Arc<Settings>: FromRef<S>,
-{
-    let accounts = Accounts::from_ref(state);
+async fn authenticate<const SCOPE: u8>(parts: &mut Parts, state: &AppState) -> Result<Caller> {
+    let accounts = &state.accounts;
     let Ok(FromClient(client)) = FromClient::from_request_parts(parts, state).await;
     let shown = credential(parts)?;
     let caller = if shown.starts_with(API_KEY_PREFIX) {
-        api_key::authenticate(&accounts, &client, shown).await?
+        api_key::authenticate(accounts, &client, shown).await?
     } else {
         let claims = accounts.tokens.verify(shown, accounts.now())?;
-        session::authenticate(&accounts, &claims).await?
+        session::authenticate(accounts, &claims).await?
     };
     if SCOPE == ANY || caller.scopes.allow(SCOPE) { Ok(caller) } else { Err(Error::InsufficientScope) }
 }

@@ -36,6 +36,9 @@ pub enum Error {
     /// 403: a token or key that is not for this (RFC 6750).
     #[error("Not enough permissions")]
     InsufficientScope,
+    /// 403: allowed to who has logged in just now, or shows the password.
+    #[error("Log in again, or send current_password, to change the email address")]
+    RecentLoginRequired,
     /// 404: missing, or somebody else's.
     #[error("{0}")]
     NotFound(&'static str),
@@ -93,6 +96,7 @@ impl Error {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::RecentLoginRequired => (StatusCode::FORBIDDEN, "recent_login_required"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),

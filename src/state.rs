@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use crate::core::clock::Clock;
 use crate::core::config::Settings;
 use crate::core::database::Db;
+use crate::core::pulse::Pulse;
 use crate::core::rate_limit::Limiter;
 use crate::core::readiness::Readiness;
 use crate::core::security::Tokens;
@@ -31,6 +32,8 @@ pub struct AppState {
     pub limiter: Limiter,
     /// Whether the process wants new requests.
     pub readiness: Readiness,
+    /// Whether the database says anything at all.
+    pub pulse: Pulse,
 }
 
 impl AppState {
@@ -47,6 +50,7 @@ impl AppState {
             db,
             clock,
             readiness: Readiness::default(),
+            pulse: Pulse::default(),
         })
     }
 }

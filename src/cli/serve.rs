@@ -35,6 +35,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let settings = std::sync::Arc::clone(&state.settings);
     let readiness = state.readiness.clone();
     let db = state.db.clone();
+    let watch = tokio::spawn(state.pulse.clone().watch(settings.database.clone()));
     let address = (settings.server.host.as_str(), settings.server.port);
     let listener = TcpListener::bind(address)
         .await
@@ -78,6 +79,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         () = finish => {}
         () = second_signal => {}
     }
+    watch.abort();
     // A request that outlived the grace period may still hold a connection: not for long any more.
     let _ = tokio::time::timeout(CLOSING, db.close()).await;
     Ok(())

@@ -7,6 +7,7 @@ pub mod config;
 pub mod database;
 pub mod idempotency;
 pub mod migrate;
+pub mod pulse;
 pub mod rate_limit;
 pub mod readiness;
 pub mod schema;

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// A form body as a `T` that keeps its rules.
 ///
 /// # Errors
-/// 415 with another media type, 413 and 408 from reading, 422 with every problem of the form.
+/// 415 with another media type, 422 with every problem of the form.
 pub struct ValidForm<T>(pub T);
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";

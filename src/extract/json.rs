@@ -5,7 +5,7 @@ use std::cell::Cell;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
-use http_body_util::{BodyExt, LengthLimitError};
+use http_body_util::BodyExt;
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -14,12 +14,11 @@ use validator::Validate;
 use super::{Strict, accept};
 use crate::core::schema::{self, Problem, Reading};
 use crate::error::{Error, Result};
-use crate::middleware::BodyDeadlinePassed;
 
 /// A JSON body as a `T` that keeps its rules.
 ///
 /// # Errors
-/// 415 without a JSON media type, 413 and 408 from reading, 422 with every problem of the body.
+/// 415 without a JSON media type, 422 with every problem of the body.
 pub struct ValidJson<T>(pub T);
 
 impl<S, T> FromRequest<S> for ValidJson<T>
@@ -81,22 +80,9 @@ fn is_json(request: &Request) -> bool {
     is_json && !request.headers().contains_key(header::CONTENT_ENCODING)
 }
 
-/// The whole body. Its size and the time it may take are limited by the middleware.
+/// The whole body. It is there: the middleware has read it, which is where size and time are limited.
 pub(super) async fn read_body(request: Request) -> Result<Bytes> {
-    let collected = request.into_body().collect().await.map_err(|error| {
-        let mut source: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(error) = source {
-            if error.is::<BodyDeadlinePassed>() {
-                return Error::RequestTimeout;
-            }
-            if error.is::<LengthLimitError>() {
-                return Error::PayloadTooLarge;
-            }
-            source = error.source();
-        }
-        Error::BadRequest("The request body could not be read")
-    })?;
-    Ok(collected.to_bytes())
+    Ok(request.into_body().collect().await.map_err(Error::internal)?.to_bytes())
 }
 
 fn malformed(offset: usize, reason: &str) -> Problem {

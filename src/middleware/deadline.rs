@@ -1,27 +1,29 @@
 //! The time that a request has. What takes longer is given up where it awaits.
 
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
-use futures_util::future::Map;
-use tokio::time::error::Elapsed;
-use tokio::time::{Timeout, timeout};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, sleep};
 use tower::Service;
 
+use crate::core::pulse::Pulse;
 use crate::error::Error;
 
-/// Answers 503 when the time is over. Unlike `tower_http`'s layer it sets no timer for an answer that is there
-/// at once, which is one request's work in twenty.
+/// How often a request that waits looks whether the database is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Answers 503 when the time is over, or the database is frozen and would be waited for in vain. Unlike
+/// `tower_http`'s layer it sets no timer for an answer that is there at once, which is one request's work in twenty.
 #[derive(Clone)]
 pub(super) struct Deadline<S> {
     pub(super) inner: S,
     pub(super) limit: Duration,
+    pub(super) pulse: Pulse,
 }
-
-type Outcome<S, B> = Result<Response<B>, <S as Service<Request>>::Error>;
 
 impl<S, B> Service<Request> for Deadline<S>
 where
@@ -30,18 +32,57 @@ where
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = Map<Timeout<S::Future>, fn(Result<Outcome<S, B>, Elapsed>) -> Outcome<S, B>>;
+    type Future = Limited<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        timeout(self.limit, self.inner.call(request)).map(|outcome| {
-            outcome.unwrap_or_else(|_| {
-                let error = Error::Unavailable("the request's deadline has passed".into());
-                Ok(error.into_response().map(|_| B::default()))
-            })
-        })
+        Limited { answer: self.inner.call(request), limit: self.limit, pulse: self.pulse.clone(), end: None }
+    }
+}
+
+pin_project! {
+    /// An answer that comes in time, or is given up.
+    pub(super) struct Limited<F> {
+        #[pin]
+        answer: F,
+        limit: Duration,
+        pulse: Pulse,
+        // Why it is given up, once it is. Made for answers that have to be waited for.
+        end: Option<Pin<Box<dyn Future<Output = &'static str> + Send>>>,
+    }
+}
+
+impl<F, B, E> Future for Limited<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(outcome) = this.answer.poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        let end = this.end.get_or_insert_with(|| Box::pin(end(*this.limit, this.pulse.clone())));
+        let cause = ready!(end.as_mut().poll(cx));
+        Poll::Ready(Ok(Error::Unavailable(cause.into()).into_response().map(|_| B::default())))
+    }
+}
+
+/// Waits for the end of the time, or for the database to be gone; says which it was.
+async fn end(limit: Duration, pulse: Pulse) -> &'static str {
+    let start = Instant::now();
+    loop {
+        sleep(LOOK.min(limit.saturating_sub(start.elapsed()))).await;
+        if start.elapsed() >= limit {
+            return "the request's deadline has passed";
+        }
+        if !pulse.is_there() {
+            return "the database does not answer";
+        }
     }
 }

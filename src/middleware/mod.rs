@@ -1,6 +1,5 @@
 //! What every request passes before it reaches its route, and every answer on its way back.
 
-mod body_deadline;
 mod compress;
 mod cors;
 mod deadline;
@@ -11,6 +10,7 @@ mod rate_limit;
 mod refuse;
 mod request_id;
 mod trusted_host;
+mod whole_body;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,17 +24,17 @@ use tower::ServiceBuilder;
 use tower::layer::layer_fn;
 use tower::util::BoxCloneSyncService;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
-pub use body_deadline::BodyDeadlinePassed;
 use deadline::Deadline;
 use rate_limit::RateLimit;
 use refuse::Refuse;
 use trusted_host::TrustedHosts;
+use whole_body::WholeBody;
 
 use crate::core::config::Settings;
+use crate::core::pulse::Pulse;
 use crate::core::rate_limit::Limiter;
 
 /// What answers requests: the router inside its middleware. Always ready.
@@ -44,16 +44,17 @@ pub type App = BoxCloneSyncService<Request, Response, Infallible>;
 ///
 /// Layers stand around the router, not on its routes: each is built once, not once a route, and
 /// `NormalizePath` has to act before the router looks at the path.
-pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App {
+pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter, pulse: &Pulse) -> App {
     let server = &settings.server;
     let seconds = Duration::from_secs;
     let trusted = TrustedHosts::new(&server.allowed_hosts);
     let request_timeout = seconds(server.request_timeout_seconds);
+    let (max_body, body_timeout) = (server.max_body_bytes, seconds(server.body_timeout_seconds));
     let requests = limiter.limits_requests().then(|| {
         let (limiter, settings) = (limiter.clone(), Arc::clone(settings));
         layer_fn(move |inner| RateLimit { inner, limiter: limiter.clone(), settings: Arc::clone(&settings) })
     });
-    let cors = cors::layer(&settings.cors);
+    let (cors, pulse) = (cors::layer(&settings.cors), pulse.clone());
     let stack = ServiceBuilder::new()
         // Secrets are marked before anything could print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
@@ -68,10 +69,9 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter) -> App
         .layer(CatchPanicLayer::custom(errors::from_panic))
         .layer_fn(move |inner| Refuse { inner, trusted: trusted.clone() })
         .option_layer(requests)
-        .layer_fn(move |inner| Deadline { inner, limit: request_timeout })
-        // A body is given a time to arrive, refused by its declared length, and cut off at the limit.
-        .map_request(body_deadline::within(seconds(server.body_timeout_seconds)))
-        .layer(RequestBodyLimitLayer::new(server.max_body_bytes))
+        .layer_fn(move |inner| Deadline { inner, limit: request_timeout, pulse: pulse.clone() })
+        // Last: who asks, and whether he may, is found out when the body is there.
+        .layer_fn(move |inner| WholeBody { inner, limit: max_body, time: body_timeout })
         .service(router);
     BoxCloneSyncService::new(stack)
 }

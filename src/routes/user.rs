@@ -93,10 +93,13 @@ async fn read_me(CurrentUser(user): CurrentUser<ME>) -> Json<UserRead> {
 }
 
 /// Change the caller.
+///
+/// A new email address needs a session that was logged in not long ago, or `current_password`: else 403, with the
+/// code `recent_login_required` in problem details.
 #[utoipa::path(
     patch, path = "/me", tag = "users", security(("oauth2" = ["me"])), request_body = UserUpdateMe,
     responses(
-        (status = OK, body = UserRead), (status = CONFLICT, body = ErrorRead),
+        (status = OK, body = UserRead), (status = BAD_REQUEST, body = ErrorRead), (status = CONFLICT, body = ErrorRead),
         (status = TOO_MANY_REQUESTS, body = ErrorRead),
     ),
 )]
@@ -104,15 +107,23 @@ async fn update_me(
     State(accounts): State<Accounts>,
     State(limiter): State<Limiter>,
     FromClient(client): FromClient,
-    CurrentUser(user): CurrentUser<ME>,
+    CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<UserUpdateMe>,
 ) -> Result<Json<UserRead>> {
-    let _attempt = match &data.email {
+    let guess = match &data.current_password {
+        Some(_) => Some(limiter.attempt(Action::Login, &user.id.to_string(), client.address).await?),
+        None => None,
+    };
+    let _mail = match &data.email {
         // It is mailed to.
         Some(email) => Some(limiter.attempt(Action::Mail, email.as_str(), client.address).await?),
         None => None,
     };
-    user::update_me(&accounts, &client, &user, data).await.map(Json)
+    let user = user::update_me(&accounts, &client, &user, session, data).await?;
+    if let Some(guess) = guess {
+        guess.succeeded().await;
+    }
+    Ok(Json(user))
 }
 
 /// Delete the caller, with all items.
@@ -152,7 +163,7 @@ async fn update_password_me(
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))
 }
 
-/// Read a user: oneself, or anyone as a superuser.
+/// Read a user: oneself, with the scope `me` as well, or anyone as a superuser.
 #[utoipa::path(
     get, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = OK, body = UserRead)),
@@ -160,8 +171,12 @@ async fn update_password_me(
 async fn read_user(
     State(db): State<Db>,
     CurrentUser(caller): CurrentUser<USERS>,
+    may_read_himself: Result<CurrentUser<ME>>,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<Json<UserRead>> {
+    if !caller.is_superuser && caller.id == user_id {
+        may_read_himself?;
+    }
     user::read(&db, &caller, user_id).await.map(Json)
 }
 

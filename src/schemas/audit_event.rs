@@ -18,6 +18,8 @@ pub enum AuditKind {
     Login,
     // Somebody did not get in.
     LoginFailed,
+    // Somebody who was logged in was asked for the password, and did not know it.
+    PasswordCheckFailed,
     // A session was ended.
     Logout,
     // A spent refresh token came again: it, or the one after it, is in wrong hands. The session was ended.

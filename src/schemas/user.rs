@@ -60,10 +60,14 @@ impl UserCreate {
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
 pub struct UserUpdateMe {
-    /// To log in with; unique whatever its case.
+    /// To log in with; unique whatever its case. A new one needs a login of a moment ago, or `current_password`.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Email")]
     pub email: Option<Email>,
+    /// The password that is set, to change the email address when the login was some time ago.
+    #[serde(deserialize_with = "patch::required")]
+    #[schemars(with = "Password")]
+    pub current_password: Option<Password>,
     /// Another name to log in with; unique whatever its case.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Username")]

@@ -3,13 +3,17 @@
 use chrono::{TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect,
+};
 use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
 use super::caller::{Caller, Credential};
 use super::page::newest_first;
+use super::session;
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::core::security::{API_KEY_PREFIX, hash_secret, new_secret};
@@ -89,14 +93,15 @@ async fn record_use(accounts: &Accounts, client: &Client, key: &Model, now: chro
     Ok(())
 }
 
-/// A new key of the user, which is shown this once. `held` is what his token may be used for.
+/// A new key of the user, which is shown this once. `held` is what the session's tokens may be used for.
 ///
 /// # Errors
-/// 401 when the user was deleted or deactivated in the meantime, 403 for a key that may do more than the token.
+/// 401 when the user was deleted or deactivated, or his session ended, in the meantime; 403 for a key that may do
+/// more than the token.
 pub async fn create(
     accounts: &Accounts,
     client: &Client,
-    user: Uuid,
+    (user, session): (Uuid, Uuid),
     held: Scopes,
     data: ApiKeyCreate,
 ) -> Result<ApiKeyCreated> {
@@ -117,11 +122,12 @@ pub async fn create(
         expires_at: Set(expires_in_days.map(|days| now + TimeDelta::days(days.into()))),
     };
     let transaction = begin_write(&accounts.db).await?;
-    // Once more: a body may have taken long to arrive.
+    // Once more, as of now: a reset or another process may have put him out, and the key would outlive that.
     let owner = user::Entity::find_by_id(user).lock_exclusive().one(&transaction).await?;
     if !owner.is_some_and(|owner| owner.is_active) {
         return Err(Error::Unauthorized);
     }
+    session::still_open(&transaction, session).await?;
     let row = row.insert(&transaction).await.map_err(super::user::gone)?;
     let detail = Some(format!("key {}", row.id));
     let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, user, client) };
@@ -152,5 +158,22 @@ pub async fn revoke(accounts: &Accounts, client: &Client, user: Uuid, id: Uuid) 
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
     accounts.callers.forget(user);
+    Ok(())
+}
+
+/// Revokes all of the user's keys, inside the caller's transaction, on the strength of a mailed link. The caller forgets the
+/// user afterwards.
+pub(super) async fn revoke_all(
+    accounts: &Accounts,
+    transaction: &DatabaseTransaction,
+    client: &Client,
+    user: Uuid,
+) -> Result<()> {
+    let revoked = Entity::delete_many().filter(Column::UserId.eq(user)).exec(transaction).await?.rows_affected;
+    if revoked > 0 {
+        let detail = Some(format!("{revoked} keys"));
+        let event = Event { kind: AuditKind::ApiKeyRevoked, user: Some(user), actor: None, client, detail };
+        audit_event::record(transaction, accounts.now(), event).await?;
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
 
 use super::accounts::Accounts;
 use super::audit_event::{self, Event};
-use super::{job, mailed, session, user};
+use super::{api_key, job, mailed, session, user};
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::entities::user::{ActiveModel, Entity};
@@ -47,7 +47,8 @@ pub async fn mail_link(accounts: &Accounts, data: &AddressedTo) -> Result<()> {
     Ok(())
 }
 
-/// Sets a new password on the strength of a mailed link, and ends every session.
+/// Sets a new password on the strength of a mailed link, and ends every session, key and link: whoever had the account
+/// before, who may have made it with an address that was not his, is out.
 ///
 /// # Errors
 /// 400 for a link that is not good, 422 for a password that is too easy to guess, which leaves the link good.
@@ -76,6 +77,7 @@ pub async fn reset(accounts: &Accounts, client: &Client, data: PasswordReset) ->
     change.update(&transaction).await?;
     mailed::revoke(&transaction, user.id).await?;
     session::end_others(&transaction, user.id, None).await?;
+    api_key::revoke_all(accounts, &transaction, client, user.id).await?;
     let event = Event { kind: AuditKind::PasswordReset, user: Some(user.id), actor: None, client, detail: None };
     audit_event::record(&transaction, now, event).await?;
     transaction.commit().await?;

@@ -183,6 +183,20 @@ pub async fn list(
     Ok(Page { data: data.into_iter().map(read).collect(), count })
 }
 
+/// The session, inside the caller's transaction, which has locked its user: whoever ends sessions has done so by then,
+/// or waits.
+///
+/// # Errors
+/// 401 when it has ended since the request came in.
+pub(super) async fn still_open(transaction: &DatabaseTransaction, id: Uuid) -> Result<Model> {
+    Entity::find_by_id(id).one(transaction).await?.ok_or(Error::Unauthorized)
+}
+
+/// Whether the session's login was a moment ago.
+pub(super) fn is_recent(accounts: &Accounts, session: &Model) -> bool {
+    accounts.now() < after(session.created_at, accounts.settings().recent_login_seconds)
+}
+
 /// Ends one of the user's sessions.
 ///
 /// # Errors

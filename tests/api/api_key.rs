@@ -2,11 +2,13 @@
 
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
+use keel::entities::session;
 use keel::schemas::api_key::{ApiKeyCreated, ApiKeyPage};
 use keel::schemas::audit_event::AuditEventPage;
 use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
+use sea_orm::EntityTrait;
 use serde_json::json;
 
 use crate::support::app::PASSWORD;
@@ -43,6 +45,16 @@ async fn a_key_is_shown_once() {
     assert_eq!(list.ok::<ApiKeyPage>().data, [created.api_key]);
 }
 
+/// A logout or a reset on another process, of which this one does not know yet.
+#[tokio::test]
+async fn a_session_that_has_ended_makes_no_key() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    ann.get("/users/me").await.ok::<UserRead>();
+    session::Entity::delete_many().exec(&app.state.db).await.unwrap();
+    ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.is_unauthorized();
+}
+
 #[tokio::test]
 async fn a_key_is_for_its_scopes() {
     let app = TestApp::start().await;
@@ -58,6 +70,22 @@ async fn a_key_is_for_its_scopes() {
     app.bearer(&create(&ann, "users").await.key).get("/users").await.error(StatusCode::FORBIDDEN);
     app.bearer(&create(&root, "users").await.key).get("/users").await.ok::<UserPage>();
     app.bearer(&create(&root, "items").await.key).get("/users").await.error(StatusCode::FORBIDDEN);
+}
+
+/// The own account is behind the scope `me`, which no key has, whichever way it is asked for.
+#[tokio::test]
+async fn a_key_does_not_tell_whose_it_is() {
+    let app = TestApp::start().await;
+    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
+    let path = format!("/users/{}", ann.id());
+    let machine = app.bearer(&create(&ann, "users").await.key);
+    machine.get("/users/me").await.error(StatusCode::FORBIDDEN);
+    assert_eq!(machine.get(&path).await.error(StatusCode::FORBIDDEN), "Not enough permissions");
+    ann.get(&path).await.ok::<UserRead>();
+    // A superuser's key is for looking after users, of whom he is one.
+    let machine = app.bearer(&create(&root, "users").await.key);
+    machine.get(&path).await.ok::<UserRead>();
+    machine.get(&format!("/users/{}", root.id())).await.ok::<UserRead>();
 }
 
 #[tokio::test]

@@ -1,14 +1,12 @@
 //! The database: its migrations, and what a request is told while it cannot do its work.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+mod frozen;
 
 use axum::http::StatusCode;
 use keel::core::database::{Db, begin_write};
 use keel::core::migrate;
 use keel::schemas::item::{ItemPage, ItemRead};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -172,10 +170,8 @@ async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
         return;
     }
     let database = TestDatabase::migrated().await;
-    let (user, place) = database.url.split_once('@').unwrap();
-    let (server, name) = place.split_once('/').unwrap();
-    let (address, is_open) = cuttable(server.to_owned()).await;
-    let url = format!("{user}@{address}/{name}");
+    let (address, is_open) = cuttable(database.server()).await;
+    let url = database.url.replace(&database.server(), &address.to_string());
     let app = TestApp::on(database, |settings| {
         settings.database.url = url.into();
         settings.database.acquire_timeout_ms = 500;
@@ -198,42 +194,4 @@ async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
     timeout(PATIENCE, back).await.expect("the database is used again");
     app.anonymous().form("/token", &login).await.expect(StatusCode::OK);
     app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
-}
-
-/// Drops the future when it would be polled once more: what it has asked for is answered by then, and not read.
-async fn give_up_after(polls: usize, future: impl Future) {
-    let (mut future, mut left) = (pin!(future), polls);
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        future.as_mut().poll(cx).map(|_| ())
-    })
-    .await;
-}
-
-/// Otherwise the connection goes back to the pool inside it, and takes the next one's writes along.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_is_given_up_while_it_begins_is_over() {
-    let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    for polls in (0..12).cycle().take(96) {
-        give_up_after(polls, begin_write(&app.state.db)).await;
-    }
-    if server_url().is_some() {
-        let watcher = app.database.connect().await;
-        let open = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
-        let open =
-            async || watcher.query_all_raw(Statement::from_string(DbBackend::Postgres, open)).await.unwrap().len();
-        let closed = async { while open().await > 0 {} };
-        timeout(PATIENCE, closed).await.expect("no connection is left inside a transaction");
-    }
-    for _ in 0..20 {
-        ann.post("/items", json!({ "title": "kept" })).await.created::<ItemRead>();
-        ann.patch(&format!("/items/{}", uuid::Uuid::nil()), json!({ "title": "x" })).await.is_not_found();
-    }
-    let other = app.connect_again().await;
-    let seen: ItemPage = Client { app: other, ..ann }.get("/items").await.ok();
-    assert_eq!(seen.count, 20);
 }

@@ -2,6 +2,10 @@
 
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
+use keel::schemas::api_key::{ApiKeyCreated, ApiKeyPage};
+use keel::schemas::audit_event::AuditEventPage;
+use keel::schemas::item::ItemPage;
+use keel::schemas::login::Token;
 use keel::schemas::message::Message;
 use keel::schemas::user::UserRead;
 use serde_json::{Value, json};
@@ -41,6 +45,38 @@ async fn a_mailed_link_sets_a_new_password_once() {
     assert_eq!(app.log_in("ann", PASSWORD).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(app.log_in("ann", NEW).await.status, StatusCode::OK);
     is_invalid(reset(&app, &token, "another kettle").await);
+}
+
+/// Somebody may have signed up with an address that is not his, or have come in with a stolen password, long before.
+#[tokio::test]
+async fn a_reset_ends_everything_that_somebody_else_may_hold() {
+    let app = TestApp::with(|settings| settings.auth.require_verified_email = true).await;
+    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
+    let new_key = json!({ "name": "ci", "scope": "items" });
+    let keys = [(); 2].map(|()| ann.post("/users/me/api-keys", new_key.clone()));
+    let keys: Vec<ApiKeyCreated> =
+        futures_util::future::join_all(keys).await.into_iter().map(Answer::created).collect();
+    let machine = app.bearer(&keys[0].key);
+    machine.get("/items").await.ok::<ItemPage>();
+    ann.patch("/users/me", json!({ "email": "eve@example.org" })).await.ok::<UserRead>();
+    let elsewhere = app.outbox.token("eve@example.org").await;
+
+    let token = link(&app, "ann@example.com").await;
+    reset(&app, &token, NEW).await.ok::<Message>();
+    machine.get("/items").await.is_unauthorized();
+    app.bearer(&keys[1].key).get("/items").await.is_unauthorized();
+    is_invalid(app.anonymous().post("/verify-email", json!({ "token": elsewhere })).await);
+    let revoked: AuditEventPage = root.get("/audit-events?kind=api_key_revoked").await.ok();
+    let [event] = &revoked.data[..] else { panic!("{revoked:?}") };
+    assert_eq!((event.user_id, event.actor_id, event.detail.as_deref()), (Some(ann.id()), None, Some("2 keys")));
+
+    let ann: Token = app.log_in("ann", NEW).await.ok();
+    let ann = app.bearer(&ann.access_token);
+    assert_eq!(ann.get("/users/me/api-keys").await.ok::<ApiKeyPage>().count, 0);
+    let token = link(&app, "ann@example.com").await;
+    reset(&app, &token, "kettle without a spout").await.ok::<Message>();
+    let revoked: AuditEventPage = root.get("/audit-events?kind=api_key_revoked").await.ok();
+    assert_eq!(revoked.count, 1, "nothing was revoked");
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
-//! Users, as they see themselves: reading, changing, leaving.
+//! Users, as they see themselves: reading, changing, leaving; a new email address is in `email`.
+
+mod email;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;

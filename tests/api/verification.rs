@@ -42,6 +42,15 @@ async fn where_it_is_required_a_login_waits_for_it() {
     assert_eq!(verify(&app, &token).await.error(StatusCode::BAD_REQUEST), "Invalid token", "once");
 }
 
+/// Following it would make somebody else's account, whose password he knows, look like one's own.
+#[tokio::test]
+async fn who_has_not_signed_up_is_told_not_to_follow_the_link() {
+    let app = strict().await;
+    sign_up(&app, "ann").await;
+    let mail = app.outbox.next("ann@example.com").await;
+    assert!(mail.contains("If you have not, do not follow the link"), "{mail}");
+}
+
 #[tokio::test]
 async fn where_it_is_not_a_login_does_not() {
     let app = TestApp::start().await;

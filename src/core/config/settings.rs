@@ -108,6 +108,7 @@ pub struct AuthSettings {
     pub refresh_grace_seconds: u32,
     #[schemars(range(max = 1000))]
     pub session_cache_ms: u64,
+    pub recent_login_seconds: u32,
     #[schemars(range(min = 1))]
     pub reset_token_seconds: u32,
     #[schemars(range(min = 1))]

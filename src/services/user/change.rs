@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::{NotSet, Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ActiveValue, DatabaseTransaction, EntityTrait, QuerySelect};
 use uuid::Uuid;
 
-use super::password::hash_for;
+use super::password::{check_current, hash_for};
 use super::{EMAIL_TAKEN, NOT_FOUND, USERNAME_TAKEN, User, keep_a_superuser, stored};
 use crate::core::client::Client;
 use crate::core::database::begin_write;
@@ -21,15 +21,29 @@ use crate::services::{mailed, session, verification};
 /// Changes what users say about themselves. Where logging in needs a verified address, a new one waits until
 /// the link that is mailed to it is followed; elsewhere it counts at once.
 ///
+/// Whoever has the address can have a new password mailed to it. So a token, which may be stolen, is not enough to
+/// change it: the login must be recent, or the password come along.
+///
 /// # Errors
-/// As for [`update`].
-pub async fn update_me(accounts: &Accounts, client: &Client, caller: &User, data: UserUpdateMe) -> Result<UserRead> {
-    let UserUpdateMe { email, username, full_name, age, address } = data;
+/// As for [`update`]; for a new address also 403 when the login is too long ago, 400 when the password is wrong.
+pub async fn update_me(
+    accounts: &Accounts,
+    client: &Client,
+    caller: &User,
+    session: Uuid,
+    data: UserUpdateMe,
+) -> Result<UserRead> {
+    let UserUpdateMe { email, current_password, username, full_name, age, address } = data;
     let new_email = email.filter(|email| email.as_str() != caller.email);
+    let password = current_password.filter(|_| new_email.is_some());
+    let by = By::Himself { session, has_shown_password: password.is_some() };
+    if let Some(password) = password {
+        check_current(accounts, client, caller, password).await?;
+    }
     let waits = accounts.settings().require_verified_email;
     let (now, later) = if waits { (None, new_email) } else { (new_email, None) };
     let data = UserUpdate { email: now, username, full_name, age, address, ..UserUpdate::default() };
-    change(accounts, client, (caller.id, By::Himself), caller.id, data, later).await
+    change(accounts, client, (caller.id, by), caller.id, data, later).await
 }
 
 /// Changes what `data` says, as a superuser may.
@@ -44,7 +58,7 @@ pub async fn update(accounts: &Accounts, client: &Client, actor: Uuid, id: Uuid,
 /// On what strength a user is changed.
 #[derive(Clone, Copy, PartialEq)]
 enum By {
-    Himself,
+    Himself { session: Uuid, has_shown_password: bool },
     Superuser,
 }
 
@@ -69,14 +83,23 @@ async fn change(
         keep_a_superuser(&transaction, id).await?;
     }
     let old = Entity::find_by_id(id).lock_exclusive().one(&transaction).await?.ok_or(NOT_FOUND)?;
-    // Once more, as of now: a body may have taken long to arrive, and another process have taken the role away.
+    // Once more, as of now: hashing takes its time, and another process may have taken the role away.
     let acting = if actor == id { Some(old.clone()) } else { Entity::find_by_id(actor).one(&transaction).await? };
     match acting {
-        Some(acting) if acting.is_active && (acting.is_superuser || by == By::Himself) => {}
+        Some(acting) if acting.is_active && (acting.is_superuser || by != By::Superuser) => {}
         Some(acting) if acting.is_active => return Err(Error::Forbidden),
         _ => return Err(Error::Unauthorized),
     }
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
+    if let By::Himself { session, has_shown_password } = by
+        && (email.is_some() || unverified.is_some())
+    {
+        // Also after the password was right: what changed it in the meantime has ended the other sessions.
+        let session = session::still_open(&transaction, session).await?;
+        if !has_shown_password && !session::is_recent(accounts, &session) {
+            return Err(Error::RecentLoginRequired);
+        }
+    }
     let change = ActiveModel {
         id: Unchanged(id),
         // A superuser vouches for the address.
@@ -104,7 +127,7 @@ async fn change(
     if hash.is_some() || !user.is_active {
         session::end_others(&transaction, id, None).await?;
     }
-    let to_verify = unverified.map(|email| email.as_str().to_owned()).or(email.clone().filter(|_| by == By::Himself));
+    let to_verify = unverified.map(|email| email.as_str().to_owned()).or(email.clone().filter(|_| by != By::Superuser));
     if let Some(new) = &to_verify {
         mailed::mail_link(accounts, &transaction, id, new, LinkTemplate::EmailVerification).await?;
     }

@@ -13,7 +13,7 @@ use crate::core::security::{Verdict, Weakness};
 use crate::entities::user::{Column, Entity};
 use crate::error::{Error, Result};
 use crate::schemas::audit_event::AuditKind;
-use crate::schemas::password::NewPassword;
+use crate::schemas::password::{NewPassword, Password};
 use crate::schemas::user::PasswordUpdate;
 use crate::services::accounts::Accounts;
 use crate::services::audit_event::{self, Event};
@@ -45,6 +45,20 @@ pub(super) fn refused(field: &'static str, weakness: Weakness) -> Error {
     }])
 }
 
+/// Makes sure that it is the user's password.
+///
+/// # Errors
+/// 400 when it is not, which the audit trail is told.
+pub(super) async fn check_current(accounts: &Accounts, client: &Client, user: &User, password: Password) -> Result<()> {
+    let verified = Some(user.hashed_password.clone());
+    if accounts.passwords.verify(password.into_secret(), verified).await? != Verdict::Wrong {
+        return Ok(());
+    }
+    let event = Event::by_user(AuditKind::PasswordCheckFailed, user.id, client);
+    audit_event::record(&accounts.db, accounts.now(), event).await?;
+    Err(INCORRECT)
+}
+
 /// Changes the caller's own password, and ends all sessions but the one that asks.
 ///
 /// # Errors
@@ -57,12 +71,9 @@ pub async fn update_password(
     data: PasswordUpdate,
 ) -> Result<()> {
     let PasswordUpdate { current_password, new_password } = data;
-    let current = current_password.into_secret();
-    let is_same = current.expose_secret() == new_password.clone().into_secret().expose_secret();
-    let verified = Some(caller.hashed_password.clone());
-    if accounts.passwords.verify(current, verified).await? == Verdict::Wrong {
-        return Err(INCORRECT);
-    }
+    let [current, new] = [current_password.clone().into_secret(), new_password.clone().into_secret()];
+    let is_same = current.expose_secret() == new.expose_secret();
+    check_current(accounts, client, caller, current_password).await?;
     if is_same {
         return Err(Error::BadRequest("New password cannot be the same as the current one"));
     }

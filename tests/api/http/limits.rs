@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use hyper::body::Frame;
 use keel::core::clock::Clock;
 use keel::core::config::Settings;
+use keel::core::pulse::Pulse;
 use keel::core::rate_limit::Limiter;
 use keel::extract::ValidJson;
 use keel::middleware;
@@ -28,7 +29,7 @@ fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Clien
     let mut settings = settings();
     change(&mut settings);
     let limiter = Limiter::new(&settings, Clock::system()).unwrap();
-    Client::new(middleware::apply(router, &settings.into(), &limiter), None)
+    Client::new(middleware::apply(router, &settings.into(), &limiter, &Pulse::default()), None)
 }
 
 /// Where the handlers of these tests are.

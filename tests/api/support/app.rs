@@ -10,7 +10,6 @@ use keel::jobs::Context;
 use keel::mail::Mailer;
 use keel::middleware::App;
 use keel::schemas::user::UserRead;
-use keel::services::accounts::Accounts;
 use keel::services::{login, user};
 use keel::state::AppState;
 use serde_json::json;
@@ -71,13 +70,6 @@ impl TestApp {
         };
         let outbox = Outbox::new(outbox, jobs.clone());
         Self { app: app::build(state.clone()), state, database, jobs, outbox, offset }
-    }
-
-    /// The same application with connections of its own to the same database.
-    pub async fn connect_again(&self) -> App {
-        let db = self.database.connect().await;
-        let accounts = Accounts { db: db.clone(), ..self.state.accounts.clone() };
-        app::build(AppState { db, accounts, ..self.state.clone() })
     }
 
     /// The same application as in another process: with connections, and with a memory, of its own.

@@ -73,6 +73,12 @@ impl TestDatabase {
         settings(&self.url)
     }
 
+    /// Where the server is: `host:port`.
+    pub fn server(&self) -> String {
+        let (_, place) = self.url.split_once('@').unwrap();
+        place.split_once('/').unwrap().0.to_owned()
+    }
+
     pub async fn connect(&self) -> Db {
         connect(&self.url).await
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -27,4 +27,37 @@ pub async fn cuttable(server: String) -> (SocketAddr, watch::Sender<bool>) {
         }
     });
     (address, is_open)
+}
+
+/// An address that leads to the server (`host:port`), whose answers are held back while the switch says so: what a
+/// server looks like that was stopped, or lies behind a network that swallows everything.
+pub async fn freezable(server: String) -> (SocketAddr, watch::Sender<bool>) {
+    let (is_frozen, watched) = watch::channel(false);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let (mut frozen, server) = (watched.clone(), server.clone());
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(server).await.unwrap();
+                let (mut questions, mut to_client) = client.split();
+                let (mut answers, mut to_server) = server.split();
+                let back = async {
+                    let mut bytes = vec![0; 64 * 1024];
+                    while let Ok(length @ 1..) = answers.read(&mut bytes).await {
+                        let _ = frozen.wait_for(|frozen| !frozen).await;
+                        if to_client.write_all(&bytes[..length]).await.is_err() {
+                            break;
+                        }
+                    }
+                };
+                tokio::select! {
+                    _ = copy(&mut questions, &mut to_server) => {}
+                    () = back => {}
+                }
+            });
+        }
+    });
+    (address, is_frozen)
 }

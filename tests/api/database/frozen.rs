@@ -1,0 +1,95 @@
+//! A server that says nothing any more, and one that says it too late.
+
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use keel::core::config::DatabaseSettings;
+use keel::core::database::begin_write;
+use keel::entities::user;
+use keel::schemas::item::ItemRead;
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::is_unavailable;
+use crate::support::TestApp;
+use crate::support::app::PASSWORD;
+use crate::support::database::{TestDatabase, server_url};
+use crate::support::proxy::freezable;
+use crate::support::socket::PATIENCE;
+
+/// On a database behind the proxy; `None` where there is no server.
+async fn start(change: impl FnOnce(&mut DatabaseSettings)) -> Option<(TestApp, watch::Sender<bool>)> {
+    server_url()?;
+    let database = TestDatabase::migrated().await;
+    let (address, is_frozen) = freezable(database.server()).await;
+    let url = database.url.replace(&database.server(), &address.to_string());
+    let app = TestApp::on(database, |settings| {
+        settings.database.url = url.into();
+        change(&mut settings.database);
+    });
+    Some((app.await, is_frozen))
+}
+
+/// What is promised is 5 seconds; a machine that runs many tests has some more. Without the watch it would be the
+/// request's own deadline, 30 seconds.
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_database_is_not_waited_for() {
+    let Some((app, is_frozen)) = start(|settings| settings.acquire_timeout_ms = 60_000).await else { return };
+    // Requests that wait as long as they can for a connection, and a watch that is told to be hasty.
+    let hasty = DatabaseSettings { acquire_timeout_ms: 100, ..app.state.settings.database.clone() };
+    let watch = tokio::spawn(app.state.pulse.clone().watch(hasty));
+    let ann = app.user("ann").await;
+    let nobody = app.anonymous();
+    let login = [("username", "ann"), ("password", PASSWORD)];
+    is_frozen.send(true).unwrap();
+
+    for _ in 0..2 {
+        let start = Instant::now();
+        let (read, write, login, ready) = tokio::join!(
+            ann.get("/items"),
+            ann.post("/items", json!({ "title": "x" })),
+            nobody.form("/token", &login),
+            nobody.get("/health/ready"),
+        );
+        [read, write, login, ready].into_iter().for_each(is_unavailable);
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+        nobody.get("/health/live").await.expect(StatusCode::OK);
+        nobody.get("/").await.expect(StatusCode::OK);
+        ann.post("/items", json!({ "title": 7 })).await.expect(StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    is_frozen.send(false).unwrap();
+    let back = async { while nobody.get("/health/ready").await.status != StatusCode::OK {} };
+    timeout(SOON, back).await.expect("the database is used again");
+    nobody.form("/token", &login).await.expect(StatusCode::OK);
+    ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
+    watch.abort();
+}
+
+/// Otherwise the connection goes back to the pool inside it, and takes the next one's writes along.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_given_up_while_it_begins_is_over() {
+    let Some((app, is_frozen)) = start(|settings| settings.max_connections = 1).await else { return };
+    app.user("ann").await;
+    let elsewhere = app.database.connect().await;
+    let open = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
+    let has_begun = async {
+        let open = Statement::from_string(DbBackend::Postgres, open);
+        while elsewhere.query_one_raw(open.clone()).await.unwrap().is_none() {}
+    };
+    is_frozen.send(true).unwrap();
+    tokio::select! {
+        _ = begin_write(&app.state.db) => panic!("it was told that it has begun"),
+        begun = timeout(PATIENCE, has_begun) => begun.expect("it has begun"),
+    }
+    is_frozen.send(false).unwrap();
+
+    // The pool's only connection.
+    app.state.db.execute_unprepared("UPDATE users SET age = 7").await.unwrap();
+    let seen = user::Entity::find().one(&elsewhere).await.unwrap().unwrap();
+    assert_eq!(seen.age, Some(7), "the write is not part of what was given up");
+}

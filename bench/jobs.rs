@@ -80,7 +80,7 @@ pub async fn run(arguments: Jobs) -> Result<(), Box<dyn Error>> {
         sleep(Duration::from_millis(15)).await;
     }
     let jobs = done(&db, 200).await?;
-    let mut waits: Vec<TimeDelta> = jobs.iter().filter_map(|job| Some(job.finished_at? - job.created_at)).collect();
+    let mut waits: Vec<TimeDelta> = jobs.iter().filter_map(|job| Some(job.finished_at? - job.run_at)).collect();
     waits.sort();
     let at = |percent: usize| waits[waits.len() * percent / 100].num_microseconds().unwrap_or(i64::MAX);
     println!("from queued to done on an idle machine: p50 {} µs, p95 {} µs, p99 {} µs", at(50), at(95), at(99));

@@ -22,7 +22,6 @@ impl MigrationTrait for Migration {
             .col(uuid("worker_id").null())
             .col(timestamp_with_time_zone("leased_until").null())
             .col(text("last_error").null())
-            .col(timestamp_with_time_zone("created_at"))
             .col(timestamp_with_time_zone("finished_at").null())
             .take();
         manager.create_table(jobs).await?;

@@ -30,7 +30,6 @@ pub struct Model {
     pub leased_until: Option<DateTimeUtc>,
     #[sea_orm(column_type = "Text")]
     pub last_error: Option<String>,
-    pub created_at: DateTimeUtc,
     pub finished_at: Option<DateTimeUtc>,
 }
 

@@ -25,12 +25,13 @@ const SOME_TIME: i16 = -10;
 /// How long it is known that a job was done.
 const DONE_KEPT: TimeDelta = TimeDelta::days(1);
 
-/// Adds a job to what the transaction writes. It is there when that is committed; wake the workers then.
+/// Adds a job to what the transaction writes, to be run at this time or a later one. It is there when that is committed;
+/// wake the workers then.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, now: DateTime<Utc>) -> Result<Uuid> {
-    let row = row(job, SOON, now)?;
+pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, run_at: DateTime<Utc>) -> Result<Uuid> {
+    let row = row(job, SOON, run_at)?;
     let id = row.id.clone().unwrap();
     Entity::insert(row).exec_without_returning(transaction).await?;
     // Delivered by the commit, and not without it.
@@ -44,13 +45,13 @@ pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, now: DateTime
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn enqueue_once(db: &Db, job: &Job, key: String, now: DateTime<Utc>) -> Result<bool> {
-    let row = ActiveModel { unique_key: Set(Some(key)), ..row(job, SOME_TIME, now)? };
+pub async fn enqueue_once(db: &Db, job: &Job, key: String, run_at: DateTime<Utc>) -> Result<bool> {
+    let row = ActiveModel { unique_key: Set(Some(key)), ..row(job, SOME_TIME, run_at)? };
     let unless_there = OnConflict::column(Column::UniqueKey).do_nothing().to_owned();
     Ok(Entity::insert(row).on_conflict(unless_there).exec_without_returning(db).await? > 0)
 }
 
-fn row(job: &Job, priority: i16, now: DateTime<Utc>) -> Result<ActiveModel> {
+fn row(job: &Job, priority: i16, run_at: DateTime<Utc>) -> Result<ActiveModel> {
     let payload = serde_json::to_value(job).map_err(Error::internal)?;
     Ok(ActiveModel {
         id: Set(Uuid::now_v7()),
@@ -58,13 +59,12 @@ fn row(job: &Job, priority: i16, now: DateTime<Utc>) -> Result<ActiveModel> {
         payload: Set(payload.to_string()),
         status: Set(Status::Queued),
         priority: Set(priority),
-        run_at: Set(now),
+        run_at: Set(run_at),
         attempts: Set(0),
         unique_key: Set(None),
         worker_id: Set(None),
         leased_until: Set(None),
         last_error: Set(None),
-        created_at: Set(now),
         finished_at: Set(None),
     })
 }

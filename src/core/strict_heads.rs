@@ -133,6 +133,13 @@ impl Scan {
 
     fn accepts_line(&mut self) -> bool {
         let line = std::mem::take(&mut self.line);
+        let accepts = self.accepts(&line);
+        // Its room is for the next one.
+        self.line = line;
+        accepts
+    }
+
+    fn accepts(&mut self, line: &[u8]) -> bool {
         let is_empty = line == b"\r";
         match self.place {
             _ if self.last != b'\r' => return false,
@@ -147,7 +154,7 @@ impl Scan {
                     Some(length) => Place::Body(length),
                 };
             }
-            Place::Head => return self.accepts_header(&line),
+            Place::Head => return self.accepts_header(line),
             Place::ChunkSize => {
                 let digits = line.split(|byte| matches!(byte, b';' | b'\r' | b' ' | b'\t')).next().unwrap_or_default();
                 // A size that was cut off is none: hyper would read on.

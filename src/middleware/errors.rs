@@ -1,7 +1,5 @@
 //! Writes the answer of every error: in FastAPI's shape, or as problem details (RFC 9457) when asked.
 
-use std::any::Any;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -68,13 +66,6 @@ pub(super) fn render(response: &mut Response, format: Format, request_id: &Heade
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(error.into_response().headers_mut().drain());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-}
-
-/// Turns a handler's panic into a 500. What it said goes to the log.
-#[expect(clippy::needless_pass_by_value, reason = "tower-http hands it over")]
-pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    Error::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
 }
 
 /// The span has the id as well, but not where `RUST_LOG` leaves only warnings and errors.

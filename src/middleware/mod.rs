@@ -1,5 +1,6 @@
 //! What every request passes before it reaches its route, and every answer on its way back.
 
+mod catch_panic;
 mod compress;
 mod cors;
 mod deadline;
@@ -23,10 +24,10 @@ use axum::response::Response;
 use tower::ServiceBuilder;
 use tower::layer::layer_fn;
 use tower::util::BoxCloneSyncService;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
+use catch_panic::CatchPanic;
 use deadline::Deadline;
 use rate_limit::RateLimit;
 use refuse::Refuse;
@@ -66,7 +67,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter, pulse:
         .layer_fn(frame::Frame::new)
         // Outside everything that can refuse a request, so that a page can read why it was refused.
         .layer_fn(move |inner| cors::Cors::new(inner, &cors))
-        .layer(CatchPanicLayer::custom(errors::from_panic))
+        .layer_fn(|inner| CatchPanic { inner })
         .layer_fn(move |inner| Refuse { inner, trusted: trusted.clone() })
         .option_layer(requests)
         .layer_fn(move |inner| Deadline { inner, limit: request_timeout, pulse: pulse.clone() })

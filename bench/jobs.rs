@@ -43,6 +43,7 @@ impl Workers {
         let start = |_| {
             let mut command = Command::new(&arguments.program);
             command.arg("worker").env("DATABASE_URL", &arguments.database).env("RUST_LOG", "warn");
+            command.env("APP__JOBS__IN_PROCESS", "false");
             command.env("APP__JOBS__CONCURRENCY", "16").env("APP__DATABASE__MAX_CONNECTIONS", "20").spawn()
         };
         (0..arguments.workers).map(start).collect::<Result<_, _>>().map(Self)

@@ -10,7 +10,8 @@ pub(super) const HEADER: HeaderName = HeaderName::from_static("x-process-time");
 pub(super) fn since(start: Instant) -> HeaderValue {
     let elapsed = start.elapsed();
     // Digit by digit: formatting would be the dearest part of a small answer.
-    let (mut text, mut rest) = (*b"0000000000.000000", elapsed.as_secs() * 1_000_000 + u64::from(elapsed.subsec_micros()));
+    let (mut text, mut rest) =
+        (*b"0000000000.000000", elapsed.as_secs() * 1_000_000 + u64::from(elapsed.subsec_micros()));
     for digit in text.iter_mut().rev().filter(|digit| **digit != b'.') {
         *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
         rest /= 10;

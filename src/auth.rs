@@ -7,17 +7,20 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::core::config::Settings;
 use crate::core::security::API_KEY_PREFIX;
 use crate::error::{Error, Result};
-use crate::extract::FromClient;
+use crate::extract::{FromClient, ValidQuery};
+use crate::realtime::Visitor;
+use crate::schemas::realtime::SocketQuery;
 use crate::schemas::scope::{ANY, ME, Scopes, USERS};
 use crate::services::accounts::Accounts;
 use crate::services::caller::Caller;
 use crate::services::user::User;
-use crate::services::{api_key, session};
+use crate::services::{api_key, session, ticket};
 
 /// The user whose access token or API key came with the request, good for the scope:
 /// `CurrentUser<ITEMS_READ>`.
@@ -43,7 +46,16 @@ pub struct CurrentSession<const SCOPE: u8> {
     pub session: Uuid,
     /// What its tokens may be used for.
     pub scopes: Scopes,
+    /// When the token ends.
+    pub token_expires_at: DateTime<Utc>,
 }
+
+/// Who opens a connection for messages: with a token as for [`CurrentSession`] with the scope `me`, or with a ticket in
+/// the query.
+///
+/// # Errors
+/// As for [`CurrentSession`], 401 without a good ticket, and 422 as for the query.
+pub struct SocketVisitor(pub Visitor);
 
 /// A superuser who has logged in himself: a key must not change passwords and roles, its own user's least of all.
 ///
@@ -87,9 +99,32 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let Caller { user, session, scopes } = authenticate::<S, SCOPE>(parts, state).await?;
-        let session = session.ok_or(Error::InsufficientScope)?;
-        Ok(Self { user, session, scopes })
+        let Caller { user, session, scopes, token_expires_at } = authenticate::<S, SCOPE>(parts, state).await?;
+        let (session, token_expires_at) = session.zip(token_expires_at).ok_or(Error::InsufficientScope)?;
+        Ok(Self { user, session, scopes, token_expires_at })
+    }
+}
+
+impl<const SCOPE: u8> From<CurrentSession<SCOPE>> for Visitor {
+    fn from(CurrentSession { user, session, token_expires_at, .. }: CurrentSession<SCOPE>) -> Self {
+        Self { user: user.id, session, until: token_expires_at }
+    }
+}
+
+impl<S> FromRequestParts<S> for SocketVisitor
+where
+    S: Send + Sync,
+    Accounts: FromRef<S>,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let ValidQuery(query) = ValidQuery::<SocketQuery>::from_request_parts(parts, state).await?;
+        Ok(Self(match query.ticket {
+            Some(ticket) => ticket::redeem(&Accounts::from_ref(state), &ticket).await?,
+            None => CurrentSession::<ME>::from_request_parts(parts, state).await?.into(),
+        }))
     }
 }
 

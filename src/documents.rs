@@ -46,6 +46,7 @@ pub fn outline() -> OpenApi {
         ("api-keys", "Keys with which machines act for the caller"),
         ("audit-events", "What happened to accounts"),
         ("items", "Things that users own"),
+        ("realtime", "Messages between those who are connected"),
         ("external", "What another service knows"),
         ("health", "How the process is"),
         ("root", "The greeting"),

@@ -13,6 +13,7 @@
 //! | [`middleware`] | what every request passes, in order, in one function |
 //! | [`error`] | everything that can go wrong, in one table |
 //! | [`mail`], [`upstream`] | the two outside services |
+//! | [`realtime`] | messages between clients: who is connected, and the way to other processes |
 //! | [`core`] | configuration, database, security, server: what every layer may use |
 //! | [`migrations`] | the history of the database schema |
 
@@ -28,6 +29,7 @@ pub mod mail;
 pub mod middleware;
 #[path = "../migrations/mod.rs"]
 pub mod migrations;
+pub mod realtime;
 pub mod routes;
 pub mod schemas;
 pub mod services;

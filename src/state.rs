@@ -10,6 +10,7 @@ use crate::core::database::Db;
 use crate::core::rate_limit::Limiter;
 use crate::core::readiness::Readiness;
 use crate::core::security::Tokens;
+use crate::realtime::Hub;
 use crate::services::accounts::Accounts;
 use crate::upstream::Upstream;
 
@@ -29,6 +30,8 @@ pub struct AppState {
     pub upstream: Upstream,
     /// Counts tries.
     pub limiter: Limiter,
+    /// Who is connected for messages.
+    pub hub: Hub,
     /// Whether the process wants new requests.
     pub readiness: Readiness,
 }
@@ -43,6 +46,7 @@ impl AppState {
             accounts: Accounts::new(&settings, db.clone(), clock.clone())?,
             upstream: Upstream::new(&settings.upstream)?,
             limiter: Limiter::new(&settings, clock.clone())?,
+            hub: Hub::new(&settings)?,
             settings: Arc::new(settings),
             db,
             clock,

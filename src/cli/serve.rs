@@ -13,7 +13,7 @@ use crate::core::{migrate, server};
 use crate::documents::DOCS;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
-use crate::services::user;
+use crate::services::{presence, user};
 use crate::state::AppState;
 
 /// How long the database's connections have to close.
@@ -43,6 +43,10 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     if settings.server.docs {
         tracing::info!("the documents are at http://{address}{DOCS}");
     }
+
+    let (hub, accounts) = (state.hub.clone(), state.accounts.clone());
+    let background = readiness.clone();
+    tokio::spawn(async move { tokio::join!(hub.run(&background), presence::watch(&accounts, &hub)) });
 
     let app = app::build(state);
     let signals = std::sync::Mutex::new(signals);

@@ -7,5 +7,6 @@ pub mod item;
 pub mod item_tag;
 pub mod session;
 pub mod tag;
+pub mod ticket;
 pub mod user;
 pub mod user_token;

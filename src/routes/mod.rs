@@ -7,9 +7,11 @@ mod external;
 mod health;
 mod item;
 mod login;
+mod realtime;
 mod recovery;
 mod root;
 mod session;
+mod ticket;
 mod user;
 mod well_known;
 
@@ -33,6 +35,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .nest("/audit-events", audit_event::router())
         .merge(external::router())
         .nest("/items", item::router())
+        .merge(ticket::router())
+        .merge(realtime::router())
         // What a login protects belongs in nobody's cache.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
     OpenApiRouter::new()

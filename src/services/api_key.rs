@@ -55,7 +55,7 @@ pub async fn authenticate(accounts: &Accounts, client: &Client, key: &str) -> Re
         return Err(Error::Unauthorized);
     }
     let scopes = Scopes::try_from(key.scopes.as_str()).map_err(Error::internal)?;
-    let caller = Caller { user: user.into(), scopes, session: None };
+    let caller = Caller { user: user.into(), scopes, session: None, token_expires_at: None };
     accounts.callers.remember(credential, caller.clone(), &asked);
     if key.last_used_at.is_none_or(|used| used + USE_RECORDED_EVERY <= now) {
         // No reason to refuse the request: the database may be one that can only be read now.

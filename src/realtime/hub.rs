@@ -168,6 +168,12 @@ impl Hub {
         }
     }
 
+    /// How many are connected to this process.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.lock().connections.len()
+    }
+
     /// The sessions that are connected, each once.
     #[must_use]
     pub fn sessions(&self) -> Vec<Uuid> {

@@ -1,7 +1,7 @@
 //! The migrated schema is what the entities say.
 
 use keel::core::database::Db;
-use keel::entities::{api_key, audit_event, idempotency_key, item, item_tag, session, tag, user, user_token};
+use keel::entities::{api_key, audit_event, idempotency_key, item, item_tag, session, tag, ticket, user, user_token};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Schema, Statement};
 
 use crate::support::database::TestDatabase;
@@ -15,6 +15,7 @@ async fn the_migrations_make_the_tables_that_the_entities_describe() {
     create(&described, tag::Entity).await;
     create(&described, item_tag::Entity).await;
     create(&described, session::Entity).await;
+    create(&described, ticket::Entity).await;
     create(&described, user_token::Entity).await;
     create(&described, api_key::Entity).await;
     create(&described, audit_event::Entity).await;
@@ -27,6 +28,7 @@ async fn the_migrations_make_the_tables_that_the_entities_describe() {
         "items",
         "sessions",
         "tags",
+        "tickets",
         "user_tokens",
         "users",
     ];

@@ -10,6 +10,7 @@ pub mod outbox;
 pub mod proxy;
 pub mod redis;
 pub mod socket;
+pub mod websocket;
 
 pub use app::TestApp;
 pub use client::{Answer, Client};

@@ -8,9 +8,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Outcome;
 use crate::app;
-use crate::core::config::{FirstSuperuser, Settings};
+use crate::core::config::{Environment, FirstSuperuser, Settings};
 use crate::core::{migrate, server};
-use crate::documents::DOCS;
+use crate::documents::{CHAT, DOCS};
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
 use crate::services::{presence, user};
@@ -42,6 +42,9 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     tracing::info!("listening on http://{address}");
     if settings.server.docs {
         tracing::info!("the documents are at http://{address}{DOCS}");
+    }
+    if settings.environment == Environment::Development {
+        tracing::info!("a chat to try is at http://{address}{CHAT}");
     }
 
     let (hub, accounts) = (state.hub.clone(), state.accounts.clone());

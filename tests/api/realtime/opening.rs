@@ -14,7 +14,7 @@ async fn nobody_is_let_in_without_a_good_token() {
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.clone().unwrap();
     assert_eq!(Chat::open(server.address, "/ws", &[]).await.err(), Some(401));
-    let forged = format!("Bearer {}x", token);
+    let forged = format!("Bearer {token}x");
     assert_eq!(Chat::open(server.address, "/ws", &[("authorization", &forged)]).await.err(), Some(401));
     ann.post("/logout", json!({})).await.is_no_content();
     let ended = format!("Bearer {token}");

@@ -1,6 +1,5 @@
 //! `jobs`: how fast jobs are begun and done, and whether each is done once.
 
-use std::error::Error;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -16,11 +15,13 @@ use keel::services::job::{self, Status};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::Outcome;
+
 /// Jobs in one transaction.
 const BATCH: u64 = 500;
 
 #[derive(Args)]
-pub struct Jobs {
+pub struct Options {
     /// The program whose workers run the jobs
     #[arg(long, default_value = "target/release/keel")]
     program: String,
@@ -39,14 +40,14 @@ pub struct Jobs {
 struct Workers(Vec<Child>);
 
 impl Workers {
-    fn start(arguments: &Jobs) -> std::io::Result<Self> {
+    fn start(options: &Options) -> std::io::Result<Self> {
         let start = |_| {
-            let mut command = Command::new(&arguments.program);
-            command.arg("worker").env("DATABASE_URL", &arguments.database).env("RUST_LOG", "warn");
+            let mut command = Command::new(&options.program);
+            command.arg("worker").env("DATABASE_URL", &options.database).env("RUST_LOG", "warn");
             command.env("APP__JOBS__IN_PROCESS", "false");
             command.env("APP__JOBS__CONCURRENCY", "16").env("APP__DATABASE__MAX_CONNECTIONS", "20").spawn()
         };
-        (0..arguments.workers).map(start).collect::<Result<_, _>>().map(Self)
+        (0..options.workers).map(start).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -64,8 +65,8 @@ fn no_op() -> Job {
     Job::LinkMail(LinkMail { link: Uuid::now_v7(), template: LinkTemplate::PasswordRecovery })
 }
 
-pub async fn run(arguments: Jobs) -> Result<(), Box<dyn Error>> {
-    let variables = [("DATABASE_URL".to_owned(), arguments.database.clone())].into();
+pub async fn run(options: Options) -> Outcome {
+    let variables = [("DATABASE_URL".to_owned(), options.database.clone())].into();
     let settings = config::load(&Sources { variables, ..Sources::default() })?;
     let db = database::connect(&settings.database).await?;
     migrate::up(&db).await?;
@@ -74,7 +75,7 @@ pub async fn run(arguments: Jobs) -> Result<(), Box<dyn Error>> {
     }
 
     // One by one, while nothing else happens.
-    let workers = Workers::start(&arguments)?;
+    let workers = Workers::start(&options)?;
     sleep(Duration::from_secs(1)).await;
     for _ in 0..200 {
         enqueue(&db, 1).await?;
@@ -87,11 +88,11 @@ pub async fn run(arguments: Jobs) -> Result<(), Box<dyn Error>> {
     println!("from queued to done on an idle machine: p50 {} µs, p95 {} µs, p99 {} µs", at(50), at(95), at(99));
     drop(workers);
 
-    for _ in 0..arguments.count.div_ceil(BATCH) {
-        enqueue(&db, BATCH.min(arguments.count)).await?;
+    for _ in 0..options.count.div_ceil(BATCH) {
+        enqueue(&db, BATCH.min(options.count)).await?;
     }
-    let workers = Workers::start(&arguments)?;
-    let total = 200 + arguments.count.div_ceil(BATCH) * BATCH.min(arguments.count);
+    let workers = Workers::start(&options)?;
+    let total = 200 + options.count.div_ceil(BATCH) * BATCH.min(options.count);
     let jobs = done(&db, total).await?;
     drop(workers);
     let mut finished: Vec<_> = jobs.iter().skip(200).filter_map(|job| job.finished_at).collect();
@@ -103,12 +104,12 @@ pub async fn run(arguments: Jobs) -> Result<(), Box<dyn Error>> {
     println!(
         "{} jobs on {} workers: {rate:.0} a second, {twice} begun more than once",
         finished.len(),
-        arguments.workers
+        options.workers
     );
     Ok(())
 }
 
-async fn enqueue(db: &Db, count: u64) -> Result<(), Box<dyn Error>> {
+async fn enqueue(db: &Db, count: u64) -> Outcome {
     let transaction = begin_write(db).await?;
     for _ in 0..count {
         job::enqueue(&transaction, &no_op(), Clock::system().now()).await?;
@@ -117,7 +118,7 @@ async fn enqueue(db: &Db, count: u64) -> Result<(), Box<dyn Error>> {
 }
 
 /// All jobs, oldest first, once so many are done.
-async fn done(db: &Db, count: u64) -> Result<Vec<Model>, Box<dyn Error>> {
+async fn done(db: &Db, count: u64) -> Outcome<Vec<Model>> {
     while job::count(db, Status::Done).await? < count {
         sleep(Duration::from_millis(100)).await;
     }

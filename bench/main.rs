@@ -1,20 +1,34 @@
-//! Measures a running service, or parts of it. What it found is in docs/operations.md.
-#![allow(clippy::print_stdout, missing_docs, reason = "a program")]
+//! Measures the service: `cargo run --release --example bench -- --help`.
 
 mod jobs;
+mod sockets;
 
-use clap::Parser;
+use std::error::Error;
 
-/// Measures the service: build it with --release before
+use clap::{Parser, Subcommand};
+
+/// What went wrong, for people.
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures the service, built with --release before.
 #[derive(Parser)]
-enum Bench {
+struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
     /// Jobs: from queued to done, how many a second, and whether each is done once
-    Jobs(jobs::Jobs),
+    Jobs(jobs::Options),
+    /// Idle sockets, and how long a message takes to many of them
+    Sockets(sockets::Options),
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    match Bench::parse() {
-        Bench::Jobs(arguments) => jobs::run(arguments).await,
+async fn main() -> Outcome {
+    match Bench::parse().what {
+        What::Jobs(options) => jobs::run(options).await,
+        What::Sockets(options) => sockets::run(options).await,
     }
 }

@@ -8,6 +8,7 @@ mod m20260101_000002_create_items;
 mod m20261123_000003_create_sessions;
 mod m20261123_000004_create_idempotency_keys;
 mod m20261123_000005_create_jobs;
+mod m20261123_000006_create_tickets;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000003_create_sessions::Migration),
             Box::new(m20261123_000004_create_idempotency_keys::Migration),
             Box::new(m20261123_000005_create_jobs::Migration),
+            Box::new(m20261123_000006_create_tickets::Migration),
         ]
     }
 }

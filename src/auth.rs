@@ -7,15 +7,18 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::core::security::API_KEY_PREFIX;
 use crate::error::{Error, Result};
-use crate::extract::FromClient;
+use crate::extract::{FromClient, ValidQuery};
+use crate::realtime::Visitor;
+use crate::schemas::realtime::SocketQuery;
 use crate::schemas::scope::{ANY, ME, Scopes, USERS};
 use crate::services::caller::Caller;
 use crate::services::user::User;
-use crate::services::{api_key, session};
+use crate::services::{api_key, session, ticket};
 use crate::state::AppState;
 
 /// The user whose access token or API key came with the request, good for the scope:
@@ -42,7 +45,16 @@ pub struct CurrentSession<const SCOPE: u8> {
     pub session: Uuid,
     /// What its tokens may be used for.
     pub scopes: Scopes,
+    /// When the token ends.
+    pub token_expires_at: DateTime<Utc>,
 }
+
+/// Who opens a connection for messages: with a token as for [`CurrentSession`] with the scope `me`, or with a ticket in
+/// the query.
+///
+/// # Errors
+/// As for [`CurrentSession`], 401 without a good ticket, and 422 as for the query.
+pub struct SocketVisitor(pub Visitor);
 
 /// A superuser who has logged in himself: a key must not change passwords and roles, its own user's least of all.
 ///
@@ -71,9 +83,27 @@ impl<const SCOPE: u8> FromRequestParts<AppState> for CurrentSession<SCOPE> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let Caller { user, session, scopes } = authenticate::<SCOPE>(parts, state).await?;
-        let session = session.ok_or(Error::InsufficientScope)?;
-        Ok(Self { user, session, scopes })
+        let Caller { user, session, scopes, token_expires_at } = authenticate::<SCOPE>(parts, state).await?;
+        let (session, token_expires_at) = session.zip(token_expires_at).ok_or(Error::InsufficientScope)?;
+        Ok(Self { user, session, scopes, token_expires_at })
+    }
+}
+
+impl<const SCOPE: u8> From<CurrentSession<SCOPE>> for Visitor {
+    fn from(CurrentSession { user, session, token_expires_at, .. }: CurrentSession<SCOPE>) -> Self {
+        Self { user: user.id, session, until: token_expires_at }
+    }
+}
+
+impl FromRequestParts<AppState> for SocketVisitor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let ValidQuery(query) = ValidQuery::<SocketQuery>::from_request_parts(parts, state).await?;
+        Ok(Self(match query.ticket {
+            Some(ticket) => ticket::redeem(&state.accounts, &ticket).await?,
+            None => CurrentSession::<ME>::from_request_parts(parts, state).await?.into(),
+        }))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The documents that the service gives about itself: `/openapi.json`, `/docs`, `/redoc`. All of it is
-//! served from the binary, nothing from elsewhere.
+//! The pages that the service gives of itself: `/openapi.json`, `/docs`, `/redoc`, and on a developer's machine `/chat`.
+//! All of it is served from the binary, nothing from elsewhere.
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,7 +19,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder, Server};
 
-use crate::core::config::Settings;
+use crate::core::config::{Environment, Settings};
 use crate::routes::API;
 use crate::schemas::message::{ErrorRead, InvalidRead};
 use crate::schemas::scope::SCOPES;
@@ -28,6 +28,8 @@ use crate::schemas::scope::SCOPES;
 pub const DOCS: &str = "/docs";
 /// ReDoc.
 pub const REDOC: &str = "/redoc";
+/// Talks to the other windows that show it; in development alone.
+pub const CHAT: &str = "/chat";
 /// The OpenAPI document.
 pub const OPENAPI: &str = "/openapi.json";
 
@@ -47,6 +49,7 @@ pub fn outline() -> OpenApi {
         ("audit-events", "What happened to accounts"),
         ("items", "Things that users own"),
         ("notifications", "Mails that users have sent"),
+        ("realtime", "Messages between those who are connected"),
         ("external", "What another service knows"),
         ("health", "How the process is"),
         ("root", "The greeting"),
@@ -140,22 +143,25 @@ fn complete_operation(operation: &mut Operation, has_path_parameter: bool) {
     }
 }
 
-/// The routes of the documents. `document` is serialised once, here.
+/// The routes of the pages. `document` is serialised once, here.
 pub fn router(document: &OpenApi, settings: &Settings) -> Router {
+    let mut pages = Router::new();
+    if settings.environment == Environment::Development {
+        pages = pages.route(CHAT, get(async || Html(include_str!("chat.html"))));
+    }
+    let policy = HeaderValue::from_static(PAGE_POLICY);
+    let policy = SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy);
     if !settings.server.docs {
-        return Router::new();
+        return pages.layer(policy);
     }
     let json = Bytes::from(document.to_json().unwrap_or_default());
     let redoc = Bytes::from(redoc_page(&document.info.title));
     let docs = Bytes::from(SWAGGER_PAGE.replace("{title}", &document.info.title));
-    let pages = Router::new()
+    let pages = pages
         .route(DOCS, get(async || Html(docs)))
         .route(&format!("{DOCS}/{{file}}"), get(swagger_file))
         .route(REDOC, get(async || Html(redoc)))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(PAGE_POLICY),
-        ));
+        .layer(policy);
     Router::new().route(OPENAPI, get(async || ([(header::CONTENT_TYPE, "application/json")], json))).merge(pages)
 }
 

@@ -39,6 +39,9 @@ pub enum Error {
     /// 403: allowed to who has logged in just now, or shows the password.
     #[error("Log in again, or send current_password, to change the email address")]
     RecentLoginRequired,
+    /// 403: a page of another origin, which the settings do not name.
+    #[error("Pages of this origin may not connect")]
+    ForeignOrigin,
     /// 404: missing, or somebody else's.
     #[error("{0}")]
     NotFound(&'static str),
@@ -66,6 +69,12 @@ pub enum Error {
     /// 422: the input breaks these rules.
     #[error("The request is not valid")]
     Invalid(Vec<Problem>),
+    /// 426: only a WebSocket's handshake is answered here.
+    #[error("Expected a WebSocket handshake")]
+    UpgradeRequired,
+    /// 429: the user has as many connections open as he may.
+    #[error("Too many open connections")]
+    TooManyConnections,
     /// 429: too often; when it may be tried again.
     #[error("Too many requests")]
     TooManyRequests(Allowance),
@@ -83,7 +92,7 @@ pub enum Error {
     Internal(Arc<str>),
 }
 
-/// Seconds after which a client may try again, as `Retry-After` says on a 503.
+/// Seconds after which a client may try again, as `Retry-After` says on a 503, and where no quota knows better.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 impl Error {
@@ -97,6 +106,7 @@ impl Error {
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
             Self::RecentLoginRequired => (StatusCode::FORBIDDEN, "recent_login_required"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign_origin"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
@@ -106,6 +116,8 @@ impl Error {
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri_too_long"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+            Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
+            Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
             Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::BadGateway => (StatusCode::BAD_GATEWAY, "bad_gateway"),
             Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "gateway_timeout"),
@@ -157,7 +169,11 @@ impl IntoResponse for Error {
             Self::TooManyRequests(allowance) => {
                 allowance.add_to(headers);
             }
-            Self::Unavailable(_) => {
+            Self::UpgradeRequired => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            Self::Unavailable(_) | Self::TooManyConnections => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             _ => {}

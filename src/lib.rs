@@ -14,6 +14,7 @@
 //! | [`error`] | everything that can go wrong, in one table |
 //! | [`jobs`] | what is done outside the request: one file a kind of job, the worker, the schedule |
 //! | [`mail`], [`upstream`] | the two outside services |
+//! | [`realtime`] | messages between clients: who is connected, and the way to other processes |
 //! | [`core`] | configuration, database, security, server: what every layer may use |
 //! | [`migrations`] | the history of the database schema |
 
@@ -30,6 +31,7 @@ pub mod mail;
 pub mod middleware;
 #[path = "../migrations/mod.rs"]
 pub mod migrations;
+pub mod realtime;
 pub mod routes;
 pub mod schemas;
 pub mod services;

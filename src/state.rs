@@ -11,6 +11,7 @@ use crate::core::pulse::Pulse;
 use crate::core::rate_limit::Limiter;
 use crate::core::readiness::Readiness;
 use crate::core::security::Tokens;
+use crate::realtime::Hub;
 use crate::services::accounts::Accounts;
 use crate::upstream::Upstream;
 
@@ -22,14 +23,14 @@ pub struct AppState {
     pub settings: Arc<Settings>,
     /// The pool of connections.
     pub db: Db,
-    /// The time.
-    pub clock: Clock,
     /// What logging in, sessions, passwords and users need.
     pub accounts: Accounts,
     /// Calls the other service.
     pub upstream: Upstream,
     /// Counts tries.
     pub limiter: Limiter,
+    /// Who is connected for messages.
+    pub hub: Hub,
     /// Whether the process wants new requests.
     pub readiness: Readiness,
     /// Whether the database says anything at all.
@@ -43,15 +44,21 @@ impl AppState {
     /// For a setting that is no key, cost or address; names it.
     pub fn new(settings: Settings, db: Db, clock: Clock) -> Result<Self, String> {
         Ok(Self {
-            accounts: Accounts::new(&settings, db.clone(), clock.clone())?,
-            upstream: Upstream::new(&settings.upstream)?,
             limiter: Limiter::new(&settings, clock.clone())?,
+            accounts: Accounts::new(&settings, db.clone(), clock)?,
+            upstream: Upstream::new(&settings.upstream)?,
+            hub: Hub::new(&settings)?,
             settings: Arc::new(settings),
             db,
-            clock,
             readiness: Readiness::default(),
             pulse: Pulse::default(),
         })
+    }
+}
+
+impl FromRef<AppState> for Clock {
+    fn from_ref(state: &AppState) -> Self {
+        state.accounts.clock.clone()
     }
 }
 

@@ -72,7 +72,9 @@ pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
                 println!("{} {at} {} {attempts} attempts{said}", job.id, job.kind);
             }
         }
-        Jobs::Retry(these) => println!("{} queued", job::retry(&state.db, &these.ids, state.clock.now()).await?),
+        Jobs::Retry(these) => {
+            println!("{} queued", job::retry(&state.db, &these.ids, state.accounts.clock.now()).await?)
+        }
         Jobs::Purge(these) => println!("{} deleted", job::purge(&state.db, &these.ids).await?),
     }
     Ok(())

@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use super::Outcome;
 use super::signals::Signals;
 use crate::app;
-use crate::core::config::{FirstSuperuser, Settings};
+use crate::core::config::{Environment, FirstSuperuser, Settings};
 use crate::core::{migrate, server};
-use crate::documents::DOCS;
+use crate::documents::{CHAT, DOCS};
 use crate::jobs::worker::work;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
-use crate::services::user;
+use crate::services::{presence, user};
 use crate::state::AppState;
 
 /// How long the database's connections have to close.
@@ -47,6 +47,13 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     if settings.server.docs {
         tracing::info!("the documents are at http://{address}{DOCS}");
     }
+    if settings.environment == Environment::Development {
+        tracing::info!("a chat to try is at http://{address}{CHAT}");
+    }
+
+    let (hub, accounts) = (state.hub.clone(), state.accounts.clone());
+    let background = readiness.clone();
+    tokio::spawn(async move { tokio::join!(hub.run(&background), presence::watch(&accounts, &hub)) });
 
     let grace = Duration::from_secs(settings.server.shutdown_grace_seconds);
     let (received, mut stopped) = watch::channel(0);

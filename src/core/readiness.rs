@@ -1,21 +1,47 @@
-//! Whether the process wants new requests: shared by the server, which drains, and the health route.
+//! How far the process is on its way out: shared by the server, which goes it, the health route, and whoever keeps
+//! connections open.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that clones share. It starts as "accepting" and is only ever set to "draining".
-#[derive(Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Serving,
+    Draining,
+    Stopping,
+}
+
+/// What clones share. It starts as serving, is set to draining, then to stopping, and never back.
+#[derive(Clone)]
+pub struct Readiness(Arc<watch::Sender<Phase>>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Phase::Serving)))
+    }
+}
 
 impl Readiness {
     /// From now on the process is on its way out.
     pub fn drain(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.send_replace(Phase::Draining);
+    }
+
+    /// From now on there are no new connections, and those that stay open by themselves have to close.
+    pub fn stop(&self) {
+        self.0.send_replace(Phase::Stopping);
     }
 
     /// Whether [`Self::drain`] was called.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow() != Phase::Serving
+    }
+
+    /// Waits for [`Self::stop`].
+    pub async fn stopping(&self) {
+        // Fails only when the sender is gone, and this is it.
+        let _ = self.0.subscribe().wait_for(|phase| *phase == Phase::Stopping).await;
     }
 }

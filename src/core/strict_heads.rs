@@ -1,13 +1,17 @@
 //! Refuses request heads that two servers in a row could understand differently and that hyper lets
 //! pass: lines that end with a bare line feed, a second `Content-Length`, or one beside
-//! `Transfer-Encoding`, which may say `chunked` once and nothing else. Connections are never upgraded; when they
-//! are, what follows the answer 101 must not be read as requests.
+//! `Transfer-Encoding`, which may say `chunked` once and nothing else. What follows our answer 101 is no request and
+//! passes as it is; that a request asks for one changes nothing.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::server::Shared;
 
 /// What is handed on instead of the rest of a refused head: no parser takes it, hyper answers 400 and
 /// closes the connection.
@@ -21,11 +25,12 @@ pub(super) struct StrictHeads<S> {
     scan: Scan,
     /// What is left to hand on of [`POISON`], once a head was refused.
     refused: Option<&'static [u8]>,
+    shared: Arc<Shared>,
 }
 
 impl<S> StrictHeads<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, scan: Scan::default(), refused: None }
+    pub(super) fn new(stream: S, shared: Arc<Shared>) -> Self {
+        Self { stream, scan: Scan::default(), refused: None, shared }
     }
 }
 
@@ -35,6 +40,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for StrictHeads<S> {
         if this.refused.is_none() {
             let before = buf.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+            if this.shared.is_upgraded.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
             let Some(at) = this.scan.refuses(&buf.filled()[before..]) else { return Poll::Ready(Ok(())) };
             buf.set_filled(before + at);
             this.refused = Some(POISON);

@@ -8,5 +8,6 @@ pub mod item_tag;
 pub mod job;
 pub mod session;
 pub mod tag;
+pub mod ticket;
 pub mod user;
 pub mod user_token;

@@ -9,12 +9,12 @@ use axum::response::Response;
 use futures_util::future::ready;
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::Compression;
-use tower_http::compression::predicate::{Predicate, SizeAbove};
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 /// Smaller bodies, in bytes, gain nothing.
 const WORTH_IT: u64 = 1024;
 
-/// Whether the answer is large enough, and has no `ETag`, which names these very bytes.
+/// Whether the answer is large enough, has no `ETag`, which names these very bytes, and is no stream of events.
 pub(super) fn is_worth_it(response: &Response) -> bool {
     predicate().should_compress(response)
 }
@@ -34,7 +34,8 @@ pub(super) async fn compress(mut response: Response, accepted: Option<HeaderValu
 }
 
 fn predicate() -> impl Predicate {
-    SizeAbove::new(WORTH_IT).and(has_no_etag)
+    // Events would wait in the encoder for one another.
+    SizeAbove::new(WORTH_IT).and(has_no_etag).and(NotForContentType::SSE)
 }
 
 fn has_no_etag(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {

@@ -40,7 +40,7 @@ async fn read_api_keys(
 async fn create_api_key(
     State(accounts): State<Accounts>,
     FromClient(client): FromClient,
-    CurrentSession { user, session, scopes }: CurrentSession<ME>,
+    CurrentSession { user, session, scopes, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<ApiKeyCreate>,
 ) -> Result<(StatusCode, Json<ApiKeyCreated>)> {
     let created = api_key::create(&accounts, &client, (user.id, session), scopes, data).await?;

@@ -8,9 +8,11 @@ mod health;
 mod item;
 mod login;
 mod notification;
+mod realtime;
 mod recovery;
 mod root;
 mod session;
+mod ticket;
 mod user;
 mod well_known;
 
@@ -35,6 +37,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(external::router())
         .nest("/items", item::router())
         .nest("/notifications", notification::router())
+        .merge(ticket::router())
+        .merge(realtime::router())
         // What a login protects belongs in nobody's cache.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
     OpenApiRouter::new()

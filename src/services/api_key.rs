@@ -59,7 +59,7 @@ pub async fn authenticate(accounts: &Accounts, client: &Client, key: &str) -> Re
         return Err(Error::Unauthorized);
     }
     let scopes = Scopes::try_from(key.scopes.as_str()).map_err(Error::internal)?;
-    let caller = Caller { user: user.into(), scopes, session: None };
+    let caller = Caller { user: user.into(), scopes, session: None, token_expires_at: None };
     accounts.callers.remember(credential, caller.clone(), &asked);
     if key.last_used_at.is_none_or(|used| used + USE_RECORDED_EVERY <= now) {
         // After the answer: nobody waits for it, and it is no reason to refuse the request.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::user::User;
@@ -18,6 +20,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The session, when it is a token.
     pub session: Option<Uuid>,
+    /// When the token ends, when it is one.
+    pub token_expires_at: Option<DateTime<Utc>>,
 }
 
 /// What a caller showed.
@@ -34,6 +38,7 @@ pub enum Credential {
 #[derive(Clone)]
 pub struct Callers {
     known: Arc<Mutex<Known>>,
+    forgotten: Arc<Notify>,
     good_for: Duration,
 }
 
@@ -62,7 +67,7 @@ impl Callers {
     /// Remembers for so many milliseconds; 0 remembers nothing.
     #[must_use]
     pub fn new(milliseconds: u64) -> Self {
-        Self { known: Arc::default(), good_for: Duration::from_millis(milliseconds) }
+        Self { known: Arc::default(), forgotten: Arc::default(), good_for: Duration::from_millis(milliseconds) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -95,5 +100,11 @@ impl Callers {
         let mut known = self.lock();
         known.changes += 1;
         known.entries.retain(|_, entry| entry.caller.user.id != user);
+        self.forgotten.notify_one();
+    }
+
+    /// Waits until somebody was forgotten since the last time. For one who waits.
+    pub(super) async fn forgotten(&self) {
+        self.forgotten.notified().await;
     }
 }

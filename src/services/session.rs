@@ -1,5 +1,7 @@
 //! Sessions: opened by a login, refreshed, listed and ended.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -80,25 +82,50 @@ pub async fn authenticate(accounts: &Accounts, claims: &Claims) -> Result<Caller
     let credential = Credential::Session(claims.sid);
     let says = |caller: Caller| {
         let is_his = caller.user.id == claims.sub && Scopes::try_from(claims.scope.as_str()) == Ok(caller.scopes);
-        if is_his { Ok(caller) } else { Err(Error::Unauthorized) }
+        // Of this token: another one of the session may be remembered.
+        let token_expires_at = DateTime::from_timestamp(claims.exp, 0);
+        if is_his { Ok(Caller { token_expires_at, ..caller }) } else { Err(Error::Unauthorized) }
     };
     let asked = match accounts.callers.get(&credential) {
         Ok(caller) => return says(caller),
         Err(asked) => asked,
     };
-    let found = Entity::find_by_id(claims.sid)
+    let (session, user) = find_open(accounts, claims.sid).await?;
+    let scopes = Scopes::try_from(session.scopes.as_str()).map_err(Error::internal)?;
+    let caller = Caller { user: user.into(), scopes, session: Some(session.id), token_expires_at: None };
+    accounts.callers.remember(credential, caller.clone(), &asked);
+    says(caller)
+}
+
+/// The session and its user.
+///
+/// # Errors
+/// 401 when the session has ended, or its user may not log in any more.
+pub(super) async fn find_open(accounts: &Accounts, id: Uuid) -> Result<(Model, user::Model)> {
+    let found = Entity::find_by_id(id)
         .filter(Column::ExpiresAt.gt(accounts.now()))
         .find_also_related(user::Entity)
         .one(&accounts.db)
         .await?;
-    let Some((session, Some(user))) = found else { return Err(Error::Unauthorized) };
-    if !user.is_active {
-        return Err(Error::Unauthorized);
+    match found {
+        Some((session, Some(user))) if user.is_active => Ok((session, user)),
+        _ => Err(Error::Unauthorized),
     }
-    let scopes = Scopes::try_from(session.scopes.as_str()).map_err(Error::internal)?;
-    let caller = Caller { user: user.into(), scopes, session: Some(session.id) };
-    accounts.callers.remember(credential, caller.clone(), &asked);
-    says(caller)
+}
+
+/// Which of these sessions have not ended, with users who may log in. One query.
+pub(super) async fn open_among(accounts: &Accounts, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let open = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .inner_join(user::Entity)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::ExpiresAt.gt(accounts.now()))
+        .filter(user::Column::IsActive.eq(true))
+        .into_tuple()
+        .all(&accounts.db)
+        .await?;
+    Ok(open.into_iter().collect())
 }
 
 /// What the log and limits may know of a refresh token: its session, hashed.

@@ -27,6 +27,20 @@ const RULES: &[(&str, &[&str])] = &[
         "upstream.rs",
         &["crate::auth", "crate::routes", "crate::services", "crate::schemas", "crate::entities", "axum::Json"],
     ),
+    (
+        "realtime",
+        &[
+            "crate::auth",
+            "crate::routes",
+            "crate::services",
+            "crate::schemas",
+            "crate::entities",
+            "crate::middleware",
+            "crate::app",
+            "crate::cli",
+            "sea_orm",
+        ],
+    ),
     ("entities", &["crate::", "axum", "utoipa", "schemars"]),
     (
         "schemas",

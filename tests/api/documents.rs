@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use keel::app;
+use keel::core::config::Environment;
 use serde_json::Value;
 
 use crate::support::TestApp;
@@ -80,6 +81,16 @@ async fn the_authorize_button_logs_in_where_a_token_is_given() {
     let flow = schemes.values().find_map(|scheme| scheme.pointer("/flows/password")).expect("a password flow");
     let url = flow["tokenUrl"].as_str().unwrap();
     assert!(operations().any(|operation| operation.path == url && operation.method == "POST"), "{url}");
+}
+
+#[tokio::test]
+async fn the_chat_is_a_page_of_development_alone() {
+    let app = TestApp::with(|settings| settings.environment = Environment::Development).await;
+    let answer = app.anonymous().get("/chat").await;
+    assert!(answer.header("content-security-policy").contains("default-src 'self'"));
+    let page = String::from_utf8(answer.expect(StatusCode::OK).body.to_vec()).unwrap();
+    assert_eq!(loaded(&page), ["data:,"]);
+    TestApp::start().await.anonymous().get("/chat").await.is_not_found();
 }
 
 #[tokio::test]

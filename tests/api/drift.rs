@@ -1,7 +1,9 @@
 //! The migrated schema is what the entities say.
 
 use keel::core::database::Db;
-use keel::entities::{api_key, audit_event, idempotency_key, item, item_tag, job, session, tag, user, user_token};
+use keel::entities::{
+    api_key, audit_event, idempotency_key, item, item_tag, job, session, tag, ticket, user, user_token,
+};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Schema, Statement};
 
 use crate::support::database::TestDatabase;
@@ -15,6 +17,7 @@ async fn the_migrations_make_the_tables_that_the_entities_describe() {
     create(&described, tag::Entity).await;
     create(&described, item_tag::Entity).await;
     create(&described, session::Entity).await;
+    create(&described, ticket::Entity).await;
     create(&described, user_token::Entity).await;
     create(&described, api_key::Entity).await;
     create(&described, audit_event::Entity).await;
@@ -29,6 +32,7 @@ async fn the_migrations_make_the_tables_that_the_entities_describe() {
         "jobs",
         "sessions",
         "tags",
+        "tickets",
         "user_tokens",
         "users",
     ];

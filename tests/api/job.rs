@@ -32,7 +32,7 @@ fn notification(to: &str) -> Job {
 
 async fn enqueue(app: &TestApp, job: &Job) -> Uuid {
     let transaction = begin_write(&app.state.db).await.unwrap();
-    let id = job::enqueue(&transaction, job, app.state.clock.now()).await.unwrap();
+    let id = job::enqueue(&transaction, job, app.state.accounts.clock.now()).await.unwrap();
     transaction.commit().await.unwrap();
     app.state.accounts.wake.wake();
     id
@@ -61,7 +61,7 @@ fn terms() -> Terms {
 async fn what_is_not_committed_leaves_no_job() {
     let app = TestApp::start().await;
     let transaction = begin_write(&app.state.db).await.unwrap();
-    job::enqueue(&transaction, &Job::CleanUp, app.state.clock.now()).await.unwrap();
+    job::enqueue(&transaction, &Job::CleanUp, app.state.accounts.clock.now()).await.unwrap();
     transaction.rollback().await.unwrap();
     assert!(all(&app, Status::Queued).await.is_empty());
 }
@@ -89,14 +89,14 @@ async fn of_many_workers_one_runs_it() {
 #[tokio::test]
 async fn the_urgent_ones_go_first_and_none_before_its_time() {
     let app = TestApp::start().await;
-    let now = app.state.clock.now();
+    let now = app.state.accounts.clock.now();
     let scheduled = job::enqueue_once(&app.state.db, &Job::CleanUp, "one".to_owned(), now).await.unwrap();
     assert!(scheduled);
     let later = now + TimeDelta::minutes(1);
     assert!(job::enqueue_once(&app.state.db, &Job::CleanUp, "another".to_owned(), later).await.unwrap());
     let first = enqueue(&app, &notification("ann@example.org")).await;
     let second = enqueue(&app, &notification("bob@example.org")).await;
-    let taken = lease::take(&app.state.db, &terms(), 10, app.state.clock.now()).await.unwrap();
+    let taken = lease::take(&app.state.db, &terms(), 10, app.state.accounts.clock.now()).await.unwrap();
     assert_eq!(
         taken.iter().map(|taken| taken.kind.as_str()).collect::<Vec<_>>(),
         ["notification", "notification", "clean_up"]
@@ -114,21 +114,21 @@ async fn what_fails_is_tried_again_ever_later_and_given_up_in_the_end() {
     let id = enqueue(&app, &notification("bob@example.org")).await;
     let mut waits = Vec::new();
     for attempt in 1..=3 {
-        let now = app.state.clock.now();
+        let now = app.state.accounts.clock.now();
         work_off(&broken).await.unwrap();
         let [job] = &[all(&app, Status::Queued).await, all(&app, Status::Dead).await].concat()[..] else { panic!() };
         assert_eq!((job.attempts, job.last_error.is_some()), (attempt, true));
         waits.push((job.run_at - now).num_milliseconds());
         // Not earlier.
         work_off(&app.jobs).await.unwrap();
-        app.travel(job.run_at - app.state.clock.now());
+        app.travel(job.run_at - app.state.accounts.clock.now());
     }
     assert!((1000..4000).contains(&waits[0]) && (2000..8000).contains(&waits[1]), "{waits:?}");
     assert!(app.outbox.unread().await.is_empty());
 
     let dead = all(&app, Status::Dead).await;
     assert_eq!(dead.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
-    let now = app.state.clock.now();
+    let now = app.state.accounts.clock.now();
     assert_eq!(job::retry(&app.state.db, &[Uuid::now_v7()], now).await.unwrap(), 0);
     assert_eq!(job::retry(&app.state.db, &[id], now).await.unwrap(), 1);
     app.outbox.next("bob@example.org").await;
@@ -154,7 +154,7 @@ async fn one_that_panics_harms_no_other() {
     enqueue(&app, &Job::CleanUp).await;
     enqueue(&app, &notification("bob@example.org")).await;
     // The worker asks for the time before it runs a job, and cleaning up while it runs.
-    let (calls, clock) = (AtomicUsize::new(0), app.state.clock.clone());
+    let (calls, clock) = (AtomicUsize::new(0), app.state.accounts.clock.clone());
     let clock = Clock::new(move || {
         assert_ne!(calls.fetch_add(1, Ordering::Relaxed), 1, "a panic of the test");
         clock.now()
@@ -172,13 +172,13 @@ async fn the_job_of_a_worker_that_is_gone_is_taken_over() {
     let db = &app.state.db;
     enqueue(&app, &notification("bob@example.org")).await;
     let (gone, other) = (terms(), terms());
-    let now = app.state.clock.now();
+    let now = app.state.accounts.clock.now();
     let taken = lease::take(db, &gone, 1, now).await.unwrap().remove(0);
     // While there are signs of life it is his.
     app.travel(TimeDelta::seconds(29));
-    lease::extend(db, &gone, app.state.clock.now()).await.unwrap();
+    lease::extend(db, &gone, app.state.accounts.clock.now()).await.unwrap();
     app.travel(TimeDelta::seconds(29));
-    assert_eq!(lease::take_back(db, &other, app.state.clock.now()).await.unwrap(), 0);
+    assert_eq!(lease::take_back(db, &other, app.state.accounts.clock.now()).await.unwrap(), 0);
     let now = app.travel(TimeDelta::seconds(2));
     assert_eq!(lease::take_back(db, &other, now).await.unwrap(), 1);
     let again = lease::take(db, &other, 1, now).await.unwrap().remove(0);
@@ -196,7 +196,7 @@ async fn one_that_kills_its_workers_is_given_up() {
     let app = TestApp::start().await;
     enqueue(&app, &Job::CleanUp).await;
     for _ in 0..3 {
-        let now = app.state.clock.now();
+        let now = app.state.accounts.clock.now();
         assert_eq!(lease::take(&app.state.db, &terms(), 1, now).await.unwrap().len(), 1);
         let now = app.travel(TimeDelta::seconds(31));
         lease::take_back(&app.state.db, &terms(), now).await.unwrap();

@@ -20,7 +20,7 @@ async fn with_keys(app: &TestApp, change: impl FnOnce(&mut AuthSettings)) -> kee
     let mut settings = (*app.state.settings).clone();
     change(&mut settings.auth);
     let db = app.database.connect().await;
-    keel::app::build(keel::state::AppState::new(settings, db, app.state.clock.clone()).unwrap())
+    keel::app::build(keel::state::AppState::new(settings, db, app.state.accounts.clock.clone()).unwrap())
 }
 
 /// What this client is answered by the application with other keys.
@@ -138,7 +138,7 @@ async fn what_is_no_key_is_told_at_the_start() {
         let mut settings = (*app.state.settings).clone();
         settings.auth.private_key = pem.map(Into::into);
         settings.auth.previous_public_keys = x.into_iter().map(str::to_owned).collect();
-        let built = keel::state::AppState::new(settings, app.state.db.clone(), app.state.clock.clone());
+        let built = keel::state::AppState::new(settings, app.state.db.clone(), app.state.accounts.clock.clone());
         let error = built.err().expect("no state");
         assert!(error.starts_with(key), "{error}");
     }

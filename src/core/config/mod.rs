@@ -7,7 +7,7 @@ mod sources;
 
 pub use settings::{
     AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, JobSettings, LogFormat, MailSettings,
-    RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings, UpstreamSettings,
+    RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings, UpstreamSettings, WebsocketSettings,
 };
 pub use sources::Sources;
 

@@ -20,6 +20,7 @@ pub struct Settings {
     pub rate_limit: RateLimitSettings,
     pub mail: MailSettings,
     pub jobs: JobSettings,
+    pub websocket: WebsocketSettings,
     pub upstream: UpstreamSettings,
     pub first_superuser: FirstSuperuser,
     pub metrics: MetricsSettings,
@@ -168,6 +169,23 @@ pub struct JobSettings {
     pub lease_seconds: u32,
     #[schemars(range(min = 1))]
     pub timeout_seconds: u64,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebsocketSettings {
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub max_message_bytes: usize,
+    #[schemars(range(min = 1, max = 65_536))]
+    pub messages_per_second: u32,
+    #[schemars(range(min = 1, max = 65_536))]
+    pub queue_messages: usize,
+    #[schemars(range(min = 1, max = 3600))]
+    pub ping_seconds: u64,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections_per_user: usize,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: usize,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -11,6 +11,7 @@ use super::{folder, keel};
 use crate::support::database::TestDatabase;
 use crate::support::redis::redis_url;
 use crate::support::socket::PATIENCE;
+use crate::support::websocket::Chat;
 
 const FORM: &str = "HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
 
@@ -20,6 +21,12 @@ async fn log_in(address: SocketAddr, username: &str, password: &str) -> (u16, Va
         .finish();
     let answer = request(address, &format!("POST /api/v1/token {FORM}"), &body).await;
     (answer.status, serde_json::from_slice(&answer.body).unwrap())
+}
+
+async fn token(address: SocketAddr) -> String {
+    let (status, token) = log_in(address, "admin@example.com", "changethis").await;
+    assert_eq!(status, 200);
+    token["access_token"].as_str().unwrap().to_owned()
 }
 
 async fn call(address: SocketAddr, method_and_path: &str, token: &str, body: &Value) -> u16 {
@@ -55,9 +62,7 @@ async fn what_ends_a_session_on_one_process_ends_it_on_the_other() {
     let processes = two(&database, folder.path(), |_| {});
     let [here, there] = [processes[0].1, processes[1].1];
     let session = async || {
-        let (status, token) = log_in(here, "admin@example.com", "changethis").await;
-        assert_eq!(status, 200);
-        let token = token["access_token"].as_str().unwrap().to_owned();
+        let token = token(here).await;
         // It is known on both.
         for address in [here, there] {
             assert_eq!(call(address, "GET /api/v1/users/me", &token, &json!({})).await, 200);
@@ -92,4 +97,40 @@ async fn limits_count_for_all_processes_together() {
         statuses.push(log_in(processes[round % 2].1, &name, "kettle with a lid").await.0);
     }
     assert_eq!(statuses, [400, 400, 400, 400, 400, 400, 429, 429]);
+}
+
+#[tokio::test]
+async fn what_is_said_on_one_process_is_heard_on_the_other_and_a_process_that_stops_tells_its_clients() {
+    let Some(redis) = redis_url() else { return };
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let mut processes = two(&database, folder.path(), |command| {
+        command.env("REDIS_URL", redis);
+    });
+    let [here, there] = [processes[0].1, processes[1].1];
+    let (token, room) = (token(here).await, uuid::Uuid::new_v4().to_string());
+    let mut ann = Chat::enter(here, &token, &room).await;
+    let mut bob = Chat::enter(there, &token, &room).await;
+    ann.say("hello").await;
+    assert_eq!(bob.hear().await, "Message: hello");
+    bob.say("hello back").await;
+    assert_eq!(ann.hear().await, "Message: hello");
+    assert_eq!(ann.hear().await, "Message: hello back");
+
+    processes[0].0.terminate();
+    assert_eq!(ann.closed().await.0, 1001);
+    assert!(processes[0].0.ended().await.success());
+    assert_eq!(bob.hear().await, "Message: hello back");
+    assert_eq!(bob.hear().await, "A client disconnected");
+}
+
+#[tokio::test]
+async fn a_logout_on_one_process_closes_sockets_on_the_other() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let processes = two(&database, folder.path(), |_| {});
+    let [here, there] = [processes[0].1, processes[1].1];
+    let token = token(here).await;
+    let mut chat = Chat::enter(there, &token, "lobby").await;
+    assert_eq!(call(here, "POST /api/v1/logout", &token, &json!({})).await, 204);
+    let closed = timeout(std::time::Duration::from_secs(5), chat.closed()).await;
+    assert_eq!(closed.expect("it is noticed in time").0, 1008);
 }

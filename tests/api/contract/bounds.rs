@@ -81,6 +81,7 @@ fn is_as_expected(part: &Part, case: &Case, answer: &Answer) -> bool {
             StatusCode::UNAUTHORIZED,
             StatusCode::NOT_FOUND,
             StatusCode::CONFLICT,
+            StatusCode::UPGRADE_REQUIRED,
             StatusCode::BAD_GATEWAY,
         ];
         return answer.status.is_success() || accepted.contains(&answer.status);

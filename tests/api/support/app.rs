@@ -6,17 +6,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keel::app;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Settings, Sources};
+use keel::core::readiness::Readiness;
 use keel::jobs::Context;
 use keel::mail::Mailer;
 use keel::middleware::App;
 use keel::schemas::user::UserRead;
-use keel::services::{login, user};
+use keel::services::{login, presence, user};
 use keel::state::AppState;
 use serde_json::json;
 
 use super::client::{Answer, Client};
 use super::database::TestDatabase;
 use super::outbox::Outbox;
+use super::socket::TestServer;
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery";
@@ -38,6 +40,12 @@ pub struct TestApp {
 pub fn settings() -> Settings {
     let variables = [("APP_ENV".to_owned(), "test".to_owned())].into();
     config::load(&Sources { variables, ..Sources::default() }).unwrap()
+}
+
+/// What `serve` lets run beside the server.
+fn accompany(state: &AppState) {
+    let AppState { hub, accounts, readiness, .. } = state.clone();
+    tokio::spawn(async move { tokio::join!(hub.run(&readiness), presence::watch(&accounts, &hub)) });
 }
 
 impl TestApp {
@@ -69,19 +77,33 @@ impl TestApp {
             settings: state.settings.jobs.clone(),
         };
         let outbox = Outbox::new(outbox, jobs.clone());
+        accompany(&state);
         Self { app: app::build(state.clone()), state, database, jobs, outbox, offset }
     }
 
     /// The same application as in another process: with connections, and with a memory, of its own.
     pub async fn elsewhere(&self) -> App {
         let db = self.database.connect().await;
-        app::build(AppState::new((*self.state.settings).clone(), db, self.state.clock.clone()).unwrap())
+        let state = AppState::new((*self.state.settings).clone(), db, self.state.accounts.clock.clone()).unwrap();
+        accompany(&state);
+        app::build(state)
+    }
+
+    /// The application on a socket.
+    pub async fn listen(&self) -> TestServer {
+        let settings = self.state.settings.server.clone();
+        TestServer::start(self.app.clone(), settings, self.state.readiness.clone()).await
+    }
+
+    /// The same application on a socket as in another process.
+    pub async fn listen_elsewhere(&self) -> TestServer {
+        TestServer::start(self.elsewhere().await, self.state.settings.server.clone(), Readiness::default()).await
     }
 
     /// Moves the application's clock, and says what it shows then.
     pub fn travel(&self, by: TimeDelta) -> DateTime<Utc> {
         *self.offset.lock().unwrap() += by;
-        self.state.clock.now()
+        self.state.accounts.clock.now()
     }
 
     /// Somebody without a token.

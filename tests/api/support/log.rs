@@ -48,7 +48,8 @@ struct Watch;
 impl Write for Watch {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        if SECRETS.is_match(&text) {
+        // What the suite's own client says is nothing that the service would log.
+        if SECRETS.is_match(&text) && !text.contains(" tungstenite::handshake::client: ") {
             let mut said = io::stderr();
             let _ = writeln!(said, "\na secret was logged: {text}");
             std::process::exit(101);

@@ -11,6 +11,7 @@ pub mod proxy;
 pub mod redis;
 pub mod smtp;
 pub mod socket;
+pub mod websocket;
 
 pub use app::TestApp;
 pub use client::{Answer, Client};

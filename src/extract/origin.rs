@@ -1,0 +1,42 @@
+//! From which page a browser connects.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::header;
+use axum::http::request::Parts;
+
+use crate::core::config::Settings;
+use crate::error::{Error, Result};
+
+/// The request is from no page at all, from one of this server, or from one of `cors.allowed_origins`. Browsers ask
+/// nobody before they open a socket, so that CORS does not protect it.
+///
+/// # Errors
+/// 403 for every other page.
+pub struct KnownOrigin;
+
+impl<S> FromRequestParts<S> for KnownOrigin
+where
+    S: Send + Sync,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let mut origins = parts.headers.get_all(header::ORIGIN).iter();
+        let origin = match (origins.next(), origins.next()) {
+            (None, _) => return Ok(Self),
+            (Some(origin), None) => origin.to_str().map_err(|_| Error::ForeignOrigin)?,
+            _ => return Err(Error::ForeignOrigin),
+        };
+        let settings = Arc::<Settings>::from_ref(state);
+        let is_allowed = settings.cors.allowed_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
+        // The host is one of `server.allowed_hosts`, or the request would not be here. Which scheme a proxy in
+        // front speaks is not known.
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let own = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let is_own = own.zip(host).is_some_and(|(own, host)| own.eq_ignore_ascii_case(host));
+        if is_allowed || is_own { Ok(Self) } else { Err(Error::ForeignOrigin) }
+    }
+}

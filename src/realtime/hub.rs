@@ -1,0 +1,196 @@
+//! Who is connected to this process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use uuid::Uuid;
+
+use super::bus::Bus;
+use super::end::End;
+use super::member::{Connection, Member};
+use crate::core::config::{Settings, WebsocketSettings};
+use crate::core::readiness::Readiness;
+use crate::error::{Error, Result};
+
+/// Everybody who is connected to this process, by rooms. Clones share it.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    settings: WebsocketSettings,
+    state: Mutex<State>,
+    bus: Option<Bus>,
+}
+
+/// Who connects, and until when he may.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor {
+    /// The user.
+    pub user: Uuid,
+    /// The session that he is here with.
+    pub session: Uuid,
+    /// When the token ends that he showed.
+    pub until: DateTime<Utc>,
+}
+
+#[derive(Default)]
+struct State {
+    connections: HashMap<u64, Arc<Connection>>,
+    of_user: HashMap<Uuid, usize>,
+    rooms: HashMap<String, HashMap<u64, Arc<Connection>>>,
+    last_id: u64,
+    is_stopping: bool,
+}
+
+impl State {
+    /// Nothing is delivered to it any more, and who serves it learns why.
+    fn end(&mut self, id: u64, end: End) {
+        if let Some(connection) = self.connections.get(&id) {
+            connection.end(end);
+            self.leave(id);
+        }
+    }
+
+    fn leave(&mut self, id: u64) {
+        let room = self.connections.get(&id).and_then(|connection| connection.room());
+        if let Some(room) = room
+            && let Some(members) = self.rooms.get_mut(room)
+        {
+            members.remove(&id);
+            if members.is_empty() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// As `websocket` and `redis` in the settings say. Does not connect yet.
+    ///
+    /// # Errors
+    /// For an address of Redis that is none; names the setting.
+    pub fn new(settings: &Settings) -> Result<Self, String> {
+        let bus = settings.redis.url.as_ref().map(Bus::new).transpose()?;
+        Ok(Self(Arc::new(Inner { settings: settings.websocket.clone(), state: Mutex::default(), bus })))
+    }
+
+    /// What goes on beside the connections: hears what other processes say, and closes everything when the process
+    /// stops. Ends never; once a process.
+    pub async fn run(&self, readiness: &Readiness) {
+        let stop = async {
+            readiness.stopping().await;
+            self.lock().is_stopping = true;
+            self.end(End::Stopping, |_| true);
+        };
+        let hear = async {
+            if let Some(bus) = &self.0.bus {
+                bus.run(|room, text| self.deliver(room, &text)).await;
+            }
+        };
+        tokio::join!(stop, hear);
+    }
+
+    pub(super) fn settings(&self) -> &WebsocketSettings {
+        &self.0.settings
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more connection, which ends with the member.
+    ///
+    /// # Errors
+    /// 429 when the user has as many as he may, 503 when all together have, or the process stops.
+    pub fn admit(&self, visitor: Visitor) -> Result<Member> {
+        let (queue, waiting) = mpsc::channel(self.0.settings.queue_messages);
+        let connection = Arc::new(Connection::new(visitor, queue));
+        let mut state = self.lock();
+        if state.is_stopping {
+            return Err(Error::Unavailable("the process stops".into()));
+        }
+        if state.connections.len() >= self.0.settings.max_connections {
+            return Err(Error::Unavailable("websocket.max_connections are open".into()));
+        }
+        let of_user = state.of_user.entry(visitor.user).or_default();
+        if *of_user >= self.0.settings.max_connections_per_user {
+            return Err(Error::TooManyConnections);
+        }
+        *of_user += 1;
+        state.last_id += 1;
+        let id = state.last_id;
+        state.connections.insert(id, Arc::clone(&connection));
+        Ok(Member::new(self.clone(), id, connection, waiting))
+    }
+
+    pub(super) fn enter(&self, id: u64, room: &str) {
+        let mut state = self.lock();
+        // One that was ended in the meantime is not to hear anything.
+        if let Some(connection) = state.connections.get(&id).filter(|connection| !connection.has_ended()) {
+            let connection = Arc::clone(connection);
+            connection.enter(room);
+            state.rooms.entry(room.to_owned()).or_default().insert(id, connection);
+        }
+    }
+
+    pub(super) fn forget(&self, id: u64) {
+        let mut state = self.lock();
+        state.leave(id);
+        let Some(connection) = state.connections.remove(&id) else { return };
+        if let Some(of_user) = state.of_user.get_mut(&connection.visitor.user) {
+            *of_user -= 1;
+            if *of_user == 0 {
+                state.of_user.remove(&connection.visitor.user);
+            }
+        }
+    }
+
+    /// Says something to everybody in the room, here and on the other processes. Waits for nobody.
+    pub fn publish(&self, room: &str, text: impl Into<Utf8Bytes>) {
+        let text = text.into();
+        self.deliver(room, &text);
+        if let Some(bus) = &self.0.bus {
+            bus.publish(room, &text);
+        }
+    }
+
+    /// One text for all of them: what is copied is a pointer. Who has no room for it is closed.
+    fn deliver(&self, room: &str, text: &Utf8Bytes) {
+        let mut state = self.lock();
+        let Some(members) = state.rooms.get(room) else { return };
+        let too_slow: Vec<u64> =
+            members.iter().filter(|(_, connection)| !connection.offer(text)).map(|(id, _)| *id).collect();
+        for id in too_slow {
+            state.end(id, End::TooSlow);
+        }
+    }
+
+    /// How many are connected to this process.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.lock().connections.len()
+    }
+
+    /// The sessions that are connected, each once.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Uuid> {
+        let mut sessions: Vec<Uuid> =
+            self.lock().connections.values().map(|connection| connection.visitor.session).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions
+    }
+
+    /// Closes the connections of these visitors.
+    pub fn end(&self, end: End, is_meant: impl Fn(&Visitor) -> bool) {
+        let mut state = self.lock();
+        let meant = state.connections.iter().filter(|(_, connection)| is_meant(&connection.visitor));
+        let meant: Vec<u64> = meant.map(|(id, _)| *id).collect();
+        for id in meant {
+            state.end(id, end);
+        }
+    }
+}

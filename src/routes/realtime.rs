@@ -1,0 +1,60 @@
+//! `/ws` and `/events`
+
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Response};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::auth::{CurrentSession, SocketVisitor};
+use crate::error::Result;
+use crate::extract::{Handshake, KnownOrigin, ValidQuery};
+use crate::realtime::{self, Hub};
+use crate::schemas::message::ErrorRead;
+use crate::schemas::realtime::{EventsQuery, SocketQuery};
+use crate::schemas::scope::ME;
+use crate::state::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(open_socket)).routes(routes!(read_events))
+}
+
+/// Open a WebSocket and enter a room: everybody in it, the sender included, is told each text as `Message: {text}`, and
+/// `A client disconnected` when somebody leaves.
+#[utoipa::path(
+    get, path = "/ws", tag = "realtime", security(("oauth2" = ["me"])), params(SocketQuery),
+    responses(
+        (status = SWITCHING_PROTOCOLS, headers(("Upgrade" = String), ("Sec-WebSocket-Accept" = String))),
+        (status = UPGRADE_REQUIRED, body = ErrorRead, headers(("Upgrade" = String), ("Sec-WebSocket-Version" = String))),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead, headers(("Retry-After" = String))),
+    ),
+)]
+async fn open_socket(
+    State(hub): State<Hub>,
+    _: KnownOrigin,
+    SocketVisitor(visitor): SocketVisitor,
+    ValidQuery(SocketQuery { room, ticket: _ }): ValidQuery<SocketQuery>,
+    handshake: Handshake,
+) -> Result<Response> {
+    let member = hub.admit(visitor)?;
+    Ok(handshake.accept(|upgraded| realtime::talk(upgraded, member, room.into_inner())))
+}
+
+/// Listen to a room: the same texts as Server-Sent Events. Before the server ends the stream it sends an event `close`
+/// with the code that a WebSocket would be closed with, and the reason.
+#[utoipa::path(
+    get, path = "/events", tag = "realtime", security(("oauth2" = ["me"])), params(EventsQuery),
+    responses(
+        (status = OK, content_type = "text/event-stream", body = String),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead, headers(("Retry-After" = String))),
+    ),
+)]
+async fn read_events(
+    State(hub): State<Hub>,
+    session: CurrentSession<ME>,
+    ValidQuery(EventsQuery { room }): ValidQuery<EventsQuery>,
+) -> Result<Response> {
+    let member = hub.admit(session.into())?;
+    // nginx would keep the events back until it has enough of them.
+    let unbuffered = [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
+    Ok((unbuffered, realtime::events(member, &room.into_inner())).into_response())
+}

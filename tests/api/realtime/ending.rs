@@ -1,0 +1,160 @@
+//! What closes a socket from outside: the end of its session, and of the process.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use crate::support::app::PASSWORD;
+use crate::support::socket::TestServer;
+use crate::support::websocket::{Chat, Events};
+use crate::support::{Client, TestApp};
+
+/// Within which the end of a session reaches every process.
+const NOTICED: Duration = Duration::from_secs(5);
+
+/// A socket of his here and one on another process, and a stream of events.
+struct Open {
+    sockets: [Chat; 2],
+    events: Events,
+}
+
+impl Open {
+    async fn of(client: &Client, servers: &[TestServer; 2]) -> Self {
+        let token = client.token.as_ref().unwrap();
+        let [here, there] = servers.each_ref().map(|server| server.address);
+        Self {
+            sockets: [Chat::enter(here, token, "kitchen").await, Chat::enter(there, token, "hall").await],
+            events: Events::enter(there, token, "cellar").await,
+        }
+    }
+
+    async fn are_closed(mut self) {
+        let closed = async {
+            for chat in &mut self.sockets {
+                assert_eq!(chat.closed().await, (1008, "the session has ended".to_owned()));
+            }
+            let said = self.events.ended().await;
+            assert!(said.contains("event: close\ndata: 1008 the session has ended\n"), "{said}");
+        };
+        timeout(NOTICED, closed).await.expect("it is noticed in time");
+    }
+}
+
+async fn two(app: &TestApp) -> [TestServer; 2] {
+    [app.listen().await, app.listen_elsewhere().await]
+}
+
+#[tokio::test]
+async fn a_logout_closes_what_its_session_has_open_on_every_process_and_nothing_else() {
+    let app = TestApp::start().await;
+    let (servers, ann, bob) = (two(&app).await, app.user("ann").await, app.user("bob").await);
+    let token: Value = app.log_in("ann", PASSWORD).await.ok();
+    let other_session = app.bearer(token["access_token"].as_str().unwrap());
+    let open = Open::of(&ann, &servers).await;
+    let mut others = Vec::new();
+    for (client, room) in [(&other_session, "attic"), (&bob, "garden")] {
+        others.push(Chat::enter(servers[0].address, client.token.as_ref().unwrap(), room).await);
+    }
+    ann.post("/logout", json!({})).await.is_no_content();
+    open.are_closed().await;
+    for chat in &mut others {
+        chat.say("still here").await;
+        assert_eq!(chat.hear().await, "Message: still here");
+    }
+}
+
+#[tokio::test]
+async fn whatever_else_ends_a_session_closes_what_it_has_open() {
+    let app = TestApp::start().await;
+    let (servers, root) = (two(&app).await, app.superuser("root").await);
+
+    let ann = app.user("ann").await;
+    let open = Open::of(&ann, &servers).await;
+    ann.post("/logout/all", json!({})).await.is_no_content();
+    open.are_closed().await;
+
+    let bob = app.user("bob").await;
+    let open = Open::of(&bob, &servers).await;
+    let token: Value = app.log_in("bob", PASSWORD).await.ok();
+    let change = json!({ "current_password": PASSWORD, "new_password": "kettle with a lid" });
+    let other = app.bearer(token["access_token"].as_str().unwrap());
+    other.patch("/users/me/password", change).await.expect(StatusCode::OK);
+    open.are_closed().await;
+
+    let cid = app.user("cid").await;
+    let open = Open::of(&cid, &servers).await;
+    root.patch(&format!("/users/{}", cid.id()), json!({ "is_active": false })).await.expect(StatusCode::OK);
+    open.are_closed().await;
+
+    let dan = app.user("dan").await;
+    let open = Open::of(&dan, &servers).await;
+    root.delete(&format!("/users/{}", dan.id())).await.is_no_content();
+    open.are_closed().await;
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_the_token_that_opened_it() {
+    let app = TestApp::with(|settings| settings.auth.access_token_seconds = 600).await;
+    let (servers, ann) = (two(&app).await, app.user("ann").await);
+    let ticket: Value = ann.post("/ws/ticket", json!({})).await.ok();
+    let path = format!("/ws?ticket={}", ticket["ticket"].as_str().unwrap());
+    let mut by_ticket = Chat::open(servers[0].address, &path, &[]).await.expect("it opens");
+    let open = Open::of(&ann, &servers).await;
+    app.travel(TimeDelta::seconds(590));
+    by_ticket.say("still here").await;
+    assert_eq!(by_ticket.hear().await, "Message: still here");
+    app.travel(TimeDelta::seconds(10));
+    open.are_closed().await;
+    assert_eq!(by_ticket.closed().await.0, 1008);
+}
+
+#[tokio::test]
+async fn this_process_does_not_wait_for_its_next_look() {
+    let app = TestApp::start().await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let mut chat = Chat::enter(server.address, ann.token.as_ref().unwrap(), "kitchen").await;
+    let before = Instant::now();
+    ann.post("/logout", json!({})).await.is_no_content();
+    chat.closed().await;
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn when_the_process_stops_every_client_is_told_and_the_end_waits_for_them() {
+    let app = TestApp::with(|settings| settings.server.shutdown_grace_seconds = 600).await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let token = ann.token.as_ref().unwrap();
+    let mut chat = Chat::enter(server.address, token, "kitchen").await;
+    let events = Events::enter(server.address, token, "kitchen").await;
+    // One that never reads, and one that has not come further than its handshake.
+    let _silent = Chat::enter(server.address, token, "kitchen").await;
+    server.signal();
+    assert_eq!(chat.closed().await, (1001, "the server stops".to_owned()));
+    let said = events.ended().await;
+    assert!(said.contains("event: close\ndata: 1001 the server stops\n"), "{said}");
+    let before = Instant::now();
+    server.ended().await;
+    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
+    assert!(app.state.hub.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn sockets_stay_open_while_the_process_only_drains() {
+    let app = TestApp::with(|settings| settings.server.drain_delay_seconds = 600).await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let mut chat = Chat::enter(server.address, ann.token.as_ref().unwrap(), "kitchen").await;
+    server.signal();
+    let drained = async {
+        while !app.state.readiness.is_draining() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(NOTICED, drained).await.expect("the process drains");
+    chat.say("still here").await;
+    assert_eq!(chat.hear().await, "Message: still here");
+    server.signal();
+    server.ended().await;
+}

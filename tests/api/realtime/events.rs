@@ -1,0 +1,79 @@
+//! `/events`
+
+use std::time::Duration;
+
+use crate::support::TestApp;
+use crate::support::websocket::{Chat, Events};
+
+#[tokio::test]
+async fn the_room_is_heard_as_events() {
+    let app = TestApp::start().await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let token = ann.token.as_ref().unwrap();
+    let mut events = Events::enter(server.address, token, "kitchen").await;
+    let mut chat = Chat::enter(server.address, token, "kitchen").await;
+    chat.say("hello").await;
+    assert_eq!(events.hear().await, "data: Message: hello");
+    // Several lines are one event.
+    chat.say("one\ntwo\r\n\rthree").await;
+    let lines = events.until("three\n\n").await;
+    assert_eq!(lines.matches("data: ").count(), 5, "{lines}");
+    drop(chat);
+    assert_eq!(events.hear().await, "data: A client disconnected");
+}
+
+#[tokio::test]
+async fn they_come_one_by_one_uncompressed_and_are_kept_nowhere() {
+    let app = TestApp::start().await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let token = ann.token.as_ref().unwrap();
+    let headers = format!("Authorization: Bearer {token}\r\nAccept-Encoding: gzip, br\r\n");
+    let (mut events, head) = Events::open(server.address, "/events", &headers).await;
+    let has = |line: &str| assert!(head.contains(line), "{line}: {head}");
+    has("\r\ncontent-type: text/event-stream\r\n");
+    has("\r\ncache-control: no-store\r\n");
+    has("\r\nx-accel-buffering: no\r\n");
+    assert!(!head.contains("content-encoding"), "{head}");
+    let mut chat = Chat::enter(server.address, token, "lobby").await;
+    for text in ["one", "two"] {
+        chat.say(text).await;
+        assert_eq!(events.hear().await, format!("data: Message: {text}"));
+    }
+}
+
+#[tokio::test]
+async fn no_deadline_of_requests_ends_them_and_they_say_that_they_are_there() {
+    let app = TestApp::with(|settings| {
+        settings.server.header_timeout_seconds = 1;
+        settings.server.body_timeout_seconds = 1;
+        settings.server.request_timeout_seconds = 1;
+        settings.websocket.ping_seconds = 1;
+    })
+    .await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let mut events = Events::enter(server.address, ann.token.as_ref().unwrap(), "kitchen").await;
+    for _ in 0..3 {
+        events.until(":\n\n").await;
+    }
+    app.state.hub.publish("kitchen", "from the service itself");
+    assert_eq!(events.hear().await, "data: from the service itself");
+}
+
+/// Who only listens is nobody whom the room has known.
+#[tokio::test]
+async fn a_listener_that_goes_away_is_not_told_of_and_makes_room() {
+    let app = TestApp::start().await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let token = ann.token.as_ref().unwrap();
+    let mut chat = Chat::enter(server.address, token, "kitchen").await;
+    drop(Events::enter(server.address, token, "kitchen").await);
+    chat.hears_nothing().await;
+    let gone = async {
+        // It is noticed when something is to be written at the latest.
+        while app.state.hub.connections() > 1 {
+            app.state.hub.publish("kitchen", "x");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::support::socket::PATIENCE, gone).await.expect("it is forgotten");
+}

@@ -73,7 +73,7 @@ pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
             }
         }
         Jobs::Retry(these) => {
-            println!("{} queued", job::retry(&state.db, &these.ids, state.accounts.clock.now()).await?)
+            println!("{} queued", job::retry(&state.db, &these.ids, state.accounts.now()).await?);
         }
         Jobs::Purge(these) => println!("{} deleted", job::purge(&state.db, &these.ids).await?),
     }

@@ -12,9 +12,8 @@ use super::member::Member;
 /// What is said in the room, as an answer that does not end by itself. When the server ends it, the last event is
 /// called `close` and holds code and reason.
 #[must_use]
-pub fn events(member: Member, room: &str) -> Response {
+pub fn events(member: Member) -> Response {
     let every = Duration::from_secs(member.hub().settings().ping_seconds);
-    member.enter(room);
     let stream = unfold(Some(member), async |member| {
         let mut member = member?;
         Some(match member.next().await {

@@ -55,13 +55,11 @@ impl State {
     }
 
     fn leave(&mut self, id: u64) {
-        let room = self.connections.get(&id).and_then(|connection| connection.room());
-        if let Some(room) = room
-            && let Some(members) = self.rooms.get_mut(room)
-        {
+        let Some(connection) = self.connections.get(&id) else { return };
+        if let Some(members) = self.rooms.get_mut(&connection.room) {
             members.remove(&id);
             if members.is_empty() {
-                self.rooms.remove(room);
+                self.rooms.remove(&connection.room);
             }
         }
     }
@@ -101,13 +99,14 @@ impl Hub {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more connection, which ends with the member.
+    /// A place for one more connection, which ends with the member. From now on what is said in the room waits for it, so
+    /// that a client misses nothing that is said once it knows that it was let in.
     ///
     /// # Errors
     /// 429 when the user has as many as he may, 503 when all together have, or the process stops.
-    pub fn admit(&self, visitor: Visitor) -> Result<Member> {
+    pub fn admit(&self, visitor: Visitor, room: String) -> Result<Member> {
         let (queue, waiting) = mpsc::channel(self.0.settings.queue_messages);
-        let connection = Arc::new(Connection::new(visitor, queue));
+        let connection = Arc::new(Connection::new(visitor, room.clone(), queue));
         let mut state = self.lock();
         if state.is_stopping {
             return Err(Error::Unavailable("the process stops".into()));
@@ -123,17 +122,8 @@ impl Hub {
         state.last_id += 1;
         let id = state.last_id;
         state.connections.insert(id, Arc::clone(&connection));
+        state.rooms.entry(room).or_default().insert(id, Arc::clone(&connection));
         Ok(Member::new(self.clone(), id, connection, waiting))
-    }
-
-    pub(super) fn enter(&self, id: u64, room: &str) {
-        let mut state = self.lock();
-        // One that was ended in the meantime is not to hear anything.
-        if let Some(connection) = state.connections.get(&id).filter(|connection| !connection.has_ended()) {
-            let connection = Arc::clone(connection);
-            connection.enter(room);
-            state.rooms.entry(room.to_owned()).or_default().insert(id, connection);
-        }
     }
 
     pub(super) fn forget(&self, id: u64) {

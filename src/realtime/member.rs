@@ -11,24 +11,15 @@ use super::hub::{Hub, Visitor};
 /// A connection, as the hub knows it.
 pub(super) struct Connection {
     pub visitor: Visitor,
+    pub room: String,
     queue: mpsc::Sender<Utf8Bytes>,
-    room: OnceLock<String>,
     end: OnceLock<End>,
     ended: Notify,
 }
 
 impl Connection {
-    pub fn new(visitor: Visitor, queue: mpsc::Sender<Utf8Bytes>) -> Self {
-        Self { visitor, queue, room: OnceLock::new(), end: OnceLock::new(), ended: Notify::new() }
-    }
-
-    /// The room that it has entered.
-    pub fn room(&self) -> Option<&str> {
-        self.room.get().map(String::as_str)
-    }
-
-    pub fn enter(&self, room: &str) {
-        self.room.get_or_init(|| room.to_owned());
+    pub fn new(visitor: Visitor, room: String, queue: mpsc::Sender<Utf8Bytes>) -> Self {
+        Self { visitor, room, queue, end: OnceLock::new(), ended: Notify::new() }
     }
 
     /// Whether there was room for the text.
@@ -41,10 +32,6 @@ impl Connection {
         if self.end.set(end).is_ok() {
             self.ended.notify_one();
         }
-    }
-
-    pub fn has_ended(&self) -> bool {
-        self.end.get().is_some()
     }
 
     /// Waits for the end. For one who waits.
@@ -69,11 +56,6 @@ pub struct Member {
 impl Member {
     pub(super) fn new(hub: Hub, id: u64, connection: Arc<Connection>, waiting: mpsc::Receiver<Utf8Bytes>) -> Self {
         Self { hub, id, connection, waiting }
-    }
-
-    /// From now on it hears what is said in the room. One room a member.
-    pub(super) fn enter(&self, room: &str) {
-        self.hub.enter(self.id, room);
     }
 
     pub(super) fn hub(&self) -> &Hub {

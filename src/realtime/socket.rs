@@ -1,5 +1,6 @@
 //! One WebSocket, from the handshake to the end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -32,19 +33,18 @@ const SAID: &str = "Message: ";
 const LEFT: &str = "A client disconnected";
 
 /// Serves the socket of a member until either side closes it.
-pub async fn talk(upgraded: Upgraded, mut member: Member, room: String) {
+pub async fn talk(upgraded: Upgraded, mut member: Member) {
     let hub = member.hub().clone();
     let config = configuration(hub.settings());
     let mut socket = Socket::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    member.enter(&room);
-    let connection = std::sync::Arc::clone(&member.connection);
+    let connection = Arc::clone(&member.connection);
     let end = tokio::select! {
         biased;
         end = connection.ended() => Some(end),
-        end = exchange(&mut socket, &mut member, &hub, &room) => end,
+        end = exchange(&mut socket, &mut member, &hub, &connection.room) => end,
     };
     drop(member);
-    hub.publish(&room, Utf8Bytes::from_static(LEFT));
+    hub.publish(&connection.room, Utf8Bytes::from_static(LEFT));
     if let Some(end) = end {
         tracing::debug!(?end, "a socket is closed");
         close(socket, end).await;

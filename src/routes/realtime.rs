@@ -35,8 +35,8 @@ async fn open_socket(
     ValidQuery(SocketQuery { room, ticket: _ }): ValidQuery<SocketQuery>,
     handshake: Handshake,
 ) -> Result<Response> {
-    let member = hub.admit(visitor)?;
-    Ok(handshake.accept(|upgraded| realtime::talk(upgraded, member, room.into_inner())))
+    let member = hub.admit(visitor, room.into_inner())?;
+    Ok(handshake.accept(|upgraded| realtime::talk(upgraded, member)))
 }
 
 /// Listen to a room: the same texts as Server-Sent Events. Before the server ends the stream it sends an event `close`
@@ -53,8 +53,8 @@ async fn read_events(
     session: CurrentSession<ME>,
     ValidQuery(EventsQuery { room }): ValidQuery<EventsQuery>,
 ) -> Result<Response> {
-    let member = hub.admit(session.into())?;
+    let member = hub.admit(session.into(), room.into_inner())?;
     // nginx would keep the events back until it has enough of them.
     let unbuffered = [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
-    Ok((unbuffered, realtime::events(member, &room.into_inner())).into_response())
+    Ok((unbuffered, realtime::events(member)).into_response())
 }

@@ -6,6 +6,8 @@ mod limits;
 mod opening;
 mod processes;
 
+use futures_util::StreamExt;
+
 use crate::support::TestApp;
 use crate::support::websocket::Chat;
 
@@ -23,6 +25,22 @@ async fn everybody_in_the_room_hears_what_is_said_the_speaker_too() {
     }
     bob.say("hello back").await;
     assert_eq!(ann.hear().await, "Message: hello back");
+}
+
+/// From the moment on at which it was let in, a client misses nothing. On several threads, so that it can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_said_right_after_the_handshake_is_heard() {
+    let app = TestApp::start().await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let token = ann.token.as_ref().unwrap();
+    for round in 0..500 {
+        let room = round.to_string();
+        let mut chat = Chat::enter(server.address, token, &room).await;
+        app.state.hub.publish(&room, "hello");
+        assert_eq!(chat.hear().await, "hello");
+        chat.0.close(None).await.unwrap();
+        while chat.0.next().await.is_some() {}
+    }
 }
 
 #[tokio::test]

@@ -44,13 +44,17 @@ impl Chat {
 
     /// The next text.
     pub async fn hear(&mut self) -> String {
-        loop {
-            match timeout(PATIENCE, self.0.next()).await.expect("something is said").expect("it is open").unwrap() {
-                Message::Text(text) => return text.to_string(),
-                Message::Close(frame) => panic!("closed: {frame:?}"),
-                _ => {}
+        // Pings come in the meantime.
+        let said = async {
+            loop {
+                match self.0.next().await.expect("it is open").unwrap() {
+                    Message::Text(text) => return text.to_string(),
+                    Message::Close(frame) => panic!("closed: {frame:?}"),
+                    _ => {}
+                }
             }
-        }
+        };
+        timeout(PATIENCE, said).await.expect("something is said")
     }
 
     /// Nothing is said for a while.
@@ -61,17 +65,20 @@ impl Chat {
 
     /// The code and reason with which the server closes, whatever it says before.
     pub async fn closed(&mut self) -> (u16, String) {
-        loop {
-            match timeout(PATIENCE, self.0.next()).await.expect("it is closed") {
-                Some(Ok(Message::Close(Some(frame)))) => {
-                    // The library answers it, and the server then closes the connection.
-                    while timeout(PATIENCE, self.0.next()).await.expect("the connection ends").is_some() {}
-                    return (frame.code.into(), frame.reason.to_string());
+        let closed = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Close(Some(frame)))) => {
+                        // The library answers it, and the server then closes the connection.
+                        while self.0.next().await.is_some() {}
+                        return (frame.code.into(), frame.reason.to_string());
+                    }
+                    Some(Ok(_)) => {}
+                    other => panic!("closed without a word: {other:?}"),
                 }
-                Some(Ok(_)) => {}
-                other => panic!("closed without a word: {other:?}"),
             }
-        }
+        };
+        timeout(PATIENCE, closed).await.expect("it is closed")
     }
 }
 

@@ -15,7 +15,7 @@ use crate::realtime::Hub;
 use crate::services::accounts::Accounts;
 use crate::upstream::Upstream;
 
-/// Everything that handlers share; each takes only the part it needs: `State<Db>`. Cheap to clone.
+/// Everything that handlers share; each takes only the part it needs: `State<Db>`. Cheap to clone, which every request does.
 /// A test builds its own, which is how dependencies are replaced.
 #[derive(Clone, FromRef)]
 pub struct AppState {
@@ -24,11 +24,11 @@ pub struct AppState {
     /// The pool of connections.
     pub db: Db,
     /// What logging in, sessions, passwords and users need.
-    pub accounts: Accounts,
+    pub accounts: Arc<Accounts>,
     /// Calls the other service.
     pub upstream: Upstream,
     /// Counts tries.
-    pub limiter: Limiter,
+    pub limiter: Arc<Limiter>,
     /// Who is connected for messages.
     pub hub: Hub,
     /// Whether the process wants new requests.
@@ -44,8 +44,8 @@ impl AppState {
     /// For a setting that is no key, cost or address; names it.
     pub fn new(settings: Settings, db: Db, clock: Clock) -> Result<Self, String> {
         Ok(Self {
-            limiter: Limiter::new(&settings, clock.clone())?,
-            accounts: Accounts::new(&settings, db.clone(), clock)?,
+            limiter: Limiter::new(&settings, clock.clone())?.into(),
+            accounts: Accounts::new(&settings, db.clone(), clock)?.into(),
             upstream: Upstream::new(&settings.upstream)?,
             hub: Hub::new(&settings)?,
             settings: Arc::new(settings),

@@ -124,7 +124,7 @@ impl Scan {
                 }
                 continue;
             }
-            let end = rest.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', rest);
             let part = &rest[..end.unwrap_or(rest.len())];
             let room = KEPT.saturating_sub(self.line.len()).min(part.len());
             self.line.extend_from_slice(&part[..room]);

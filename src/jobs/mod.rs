@@ -14,6 +14,8 @@ mod password_recovery;
 pub mod schedule;
 pub mod worker;
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::core::config::JobSettings;
@@ -26,7 +28,7 @@ use crate::services::accounts::Accounts;
 #[derive(Clone)]
 pub struct Context {
     /// The database, the time, and what services of accounts need.
-    pub accounts: Accounts,
+    pub accounts: Arc<Accounts>,
     /// Sends mails.
     pub mailer: Mailer,
     /// How jobs are run.

@@ -79,16 +79,19 @@ where
 }
 
 fn add_headers(headers: &mut HeaderMap, id: HeaderValue, start: Instant) {
-    headers.reserve(7);
+    headers.reserve(5);
     headers.insert(request_id::HEADER, id);
     headers.insert(process_time::HEADER, process_time::since(start));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     // What CORS adds depends on it, and so does whether it adds anything.
     headers.append(header::VARY, HeaderValue::from_static("origin"));
-    // The pages of the documents bring their own.
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    if headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        // A page, which brings its own policy.
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    } else {
+        // Data, which is shown nowhere and loads nothing.
+        let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
 }

@@ -45,15 +45,15 @@ pub type App = BoxCloneSyncService<Request, Response, Infallible>;
 ///
 /// Layers stand around the router, not on its routes: each is built once, not once a route, and
 /// `NormalizePath` has to act before the router looks at the path.
-pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Limiter, pulse: &Pulse) -> App {
+pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>, pulse: &Pulse) -> App {
     let server = &settings.server;
     let seconds = Duration::from_secs;
     let trusted = TrustedHosts::new(&server.allowed_hosts);
     let request_timeout = seconds(server.request_timeout_seconds);
     let (max_body, body_timeout) = (server.max_body_bytes, seconds(server.body_timeout_seconds));
     let requests = limiter.limits_requests().then(|| {
-        let (limiter, settings) = (limiter.clone(), Arc::clone(settings));
-        layer_fn(move |inner| RateLimit { inner, limiter: limiter.clone(), settings: Arc::clone(&settings) })
+        let (limiter, settings) = (Arc::clone(limiter), Arc::clone(settings));
+        layer_fn(move |inner| RateLimit { inner, limiter: Arc::clone(&limiter), settings: Arc::clone(&settings) })
     });
     let (cors, pulse) = (cors::layer(&settings.cors), pulse.clone());
     let stack = ServiceBuilder::new()

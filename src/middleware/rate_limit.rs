@@ -18,7 +18,7 @@ use crate::error::Error;
 #[derive(Clone)]
 pub(super) struct RateLimit<S> {
     pub(super) inner: S,
-    pub(super) limiter: Limiter,
+    pub(super) limiter: Arc<Limiter>,
     pub(super) settings: Arc<Settings>,
 }
 

@@ -1,5 +1,7 @@
 //! `/users/me/api-keys`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -25,7 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = OK, body = ApiKeyPage)),
 )]
 async fn read_api_keys(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<ApiKeyPage>> {
@@ -38,7 +40,7 @@ async fn read_api_keys(
     responses((status = CREATED, body = ApiKeyCreated)),
 )]
 async fn create_api_key(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, scopes, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<ApiKeyCreate>,
@@ -53,7 +55,7 @@ async fn create_api_key(
     responses((status = NO_CONTENT)),
 )]
 async fn revoke_api_key(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidPath(path): ValidPath<ApiKeyPath>,

@@ -1,5 +1,7 @@
 //! How the process is, for whatever looks after it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,7 +31,7 @@ async fn live() -> Json<Health> {
 async fn ready(
     State(readiness): State<Readiness>,
     State(db): State<Db>,
-    State(limiter): State<Limiter>,
+    State(limiter): State<Arc<Limiter>>,
 ) -> Result<Json<Health>> {
     if readiness.is_draining() {
         return Err(Error::Unavailable("the process is stopping".into()));

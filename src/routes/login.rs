@@ -42,8 +42,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn login_access_token(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidForm(form): ValidForm<LoginForm>,
 ) -> Result<Json<Token>> {
@@ -65,8 +65,8 @@ async fn login_access_token(
     ),
 )]
 async fn token(
-    accounts: State<Accounts>,
-    limiter: State<Limiter>,
+    accounts: State<Arc<Accounts>>,
+    limiter: State<Arc<Limiter>>,
     client: FromClient,
     form: ValidForm<LoginForm>,
 ) -> Result<Json<Token>> {
@@ -84,8 +84,8 @@ async fn token(
     ),
 )]
 async fn refresh(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidJson(RefreshRequest { refresh_token }): ValidJson<RefreshRequest>,
 ) -> Result<Json<Token>> {
@@ -110,7 +110,7 @@ async fn test_token(CurrentSession { user, .. }: CurrentSession<ANY>) -> Json<Us
     post, path = "/logout", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
 )]
 async fn logout(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {
@@ -126,7 +126,7 @@ async fn logout(
     post, path = "/logout/all", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
 )]
 async fn logout_all(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     CurrentSession { user, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {

@@ -1,5 +1,7 @@
 //! Notifications.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -29,8 +31,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = ACCEPTED, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn create_notification(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     CurrentUser(user): CurrentUser<ME>,
     FromClient(client): FromClient,
     Idempotent { key, data }: Idempotent<NotificationCreate>,

@@ -1,5 +1,7 @@
 //! What mailed links are for: a new password, and an address that works.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -36,8 +38,8 @@ fn message(text: &str) -> Json<Message> {
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn recover_password(
-    accounts: State<Accounts>,
-    limiter: State<Limiter>,
+    accounts: State<Arc<Accounts>>,
+    limiter: State<Arc<Limiter>>,
     client: FromClient,
     ValidJson(EmailRequest { email }): ValidJson<EmailRequest>,
 ) -> Result<Json<Message>> {
@@ -52,8 +54,8 @@ async fn recover_password(
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn recover_password_by_path(
-    accounts: State<Accounts>,
-    limiter: State<Limiter>,
+    accounts: State<Arc<Accounts>>,
+    limiter: State<Arc<Limiter>>,
     client: FromClient,
     ValidPath(EmailPath { email }): ValidPath<EmailPath>,
 ) -> Result<Json<Message>> {
@@ -61,8 +63,8 @@ async fn recover_password_by_path(
 }
 
 async fn recover(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     email: Email,
 ) -> Result<Json<Message>> {
@@ -80,7 +82,7 @@ async fn recover(
     responses((status = OK, body = Message), (status = BAD_REQUEST, body = ErrorRead)),
 )]
 async fn reset_password(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     ValidJson(data): ValidJson<PasswordReset>,
 ) -> Result<Json<Message>> {
@@ -96,8 +98,8 @@ async fn reset_password(
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn request_email_verification(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidJson(EmailRequest { email }): ValidJson<EmailRequest>,
 ) -> Result<Json<Message>> {
@@ -114,7 +116,7 @@ async fn request_email_verification(
     ),
 )]
 async fn verify_email(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     ValidJson(data): ValidJson<EmailVerification>,
 ) -> Result<Json<Message>> {

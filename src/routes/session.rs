@@ -1,5 +1,7 @@
 //! `/users/me/sessions`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -25,7 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = OK, body = SessionPage)),
 )]
 async fn read_sessions(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<SessionPage>> {
@@ -38,7 +40,7 @@ async fn read_sessions(
     responses((status = NO_CONTENT)),
 )]
 async fn end_session(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidPath(path): ValidPath<SessionPath>,

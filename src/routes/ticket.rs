@@ -1,5 +1,7 @@
 //! `/ws/ticket`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = OK, body = TicketRead)),
 )]
 async fn create_ticket(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     CurrentSession { session, token_expires_at, .. }: CurrentSession<ME>,
 ) -> Result<Json<TicketRead>> {
     ticket::create(&accounts, session, token_expires_at).await.map(Json)

@@ -42,8 +42,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn signup(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidJson(data): ValidJson<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
@@ -74,7 +74,7 @@ async fn read_users(
     ),
 )]
 async fn create_user(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     Superuser(actor): Superuser,
     Idempotent { key, data }: Idempotent<UserCreate>,
@@ -104,8 +104,8 @@ async fn read_me(CurrentUser(user): CurrentUser<ME>) -> Json<UserRead> {
     ),
 )]
 async fn update_me(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<UserUpdateMe>,
@@ -132,7 +132,7 @@ async fn update_me(
     responses((status = NO_CONTENT), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn delete_me(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     CurrentUser(user): CurrentUser<ME>,
 ) -> Result<StatusCode> {
@@ -151,8 +151,8 @@ async fn delete_me(
     ),
 )]
 async fn update_password_me(
-    State(accounts): State<Accounts>,
-    State(limiter): State<Limiter>,
+    State(accounts): State<Arc<Accounts>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<PasswordUpdate>,
@@ -188,7 +188,7 @@ async fn read_user(
     responses((status = OK, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn update_user(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     SuperuserSession(actor): SuperuserSession,
     Both(ValidPath(UserPath { user_id }), ValidJson(data)): Both<ValidPath<UserPath>, ValidJson<UserUpdate>>,
@@ -202,7 +202,7 @@ async fn update_user(
     responses((status = NO_CONTENT), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn delete_user(
-    State(accounts): State<Accounts>,
+    State(accounts): State<Arc<Accounts>>,
     FromClient(client): FromClient,
     Superuser(actor): Superuser,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,

@@ -1,5 +1,7 @@
 //! `/.well-known`: what other services ask for by a fixed path (RFC 8615).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -17,7 +19,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 ///
 /// With them other services check the tokens themselves (RFC 7517). Empty when the tokens are signed with a secret.
 #[utoipa::path(get, path = "/jwks.json", tag = "login", responses((status = OK, body = JwkSetRead)))]
-async fn jwks(State(accounts): State<Accounts>) -> Result<Json<JwkSetRead>> {
+async fn jwks(State(accounts): State<Arc<Accounts>>) -> Result<Json<JwkSetRead>> {
     let keys = serde_json::to_value(&accounts.tokens.jwks().keys).map_err(Error::internal)?;
     Ok(Json(JwkSetRead { keys: serde_json::from_value(keys).map_err(Error::internal)? }))
 }

@@ -177,6 +177,10 @@ async fn the_doctor_says_what_is_not_well_and_no_value() {
         let said = fails(bare(folder.path(), &["doctor"]).env("DATABASE_URL", url));
         assert!(said.contains("database.url"), "{said}");
     }
+    let database = TestDatabase::migrated().await;
+    let smtp = format!("smtp://keel:{MARKER}@127.0.0.1:1");
+    let said = fails(keel(folder.path(), &database, &["doctor"]).env("SMTP_URL", smtp));
+    assert!(said.contains("mail.smtp_url: the server does not answer"), "{said}");
     let database = TestDatabase::empty().await;
     let said = fails(keel(folder.path(), &database, &["doctor"]).env("PORT", MARKER).env("SECRET_KEY", MARKER));
     assert!(said.contains("server.port") && said.contains("auth.secret_key"), "{said}");

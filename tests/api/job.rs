@@ -75,7 +75,7 @@ async fn of_many_workers_one_runs_it() {
     let mut workers = Vec::new();
     for _ in 0..4 {
         let db = app.database.connect().await;
-        let context = Context { accounts: Accounts { db, ..app.jobs.accounts.clone() }, ..app.jobs.clone() };
+        let context = Context { accounts: Accounts { db, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
         workers.push(tokio::spawn(async move { work_off(&context).await.unwrap() }));
     }
     for worker in workers {
@@ -159,7 +159,7 @@ async fn one_that_panics_harms_no_other() {
         assert_ne!(calls.fetch_add(1, Ordering::Relaxed), 1, "a panic of the test");
         clock.now()
     });
-    let broken = Context { accounts: Accounts { clock, ..app.jobs.accounts.clone() }, ..app.jobs.clone() };
+    let broken = Context { accounts: Accounts { clock, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
     work_off(&broken).await.unwrap();
     let queued = all(&app, Status::Queued).await;
     assert_eq!(queued[0].last_error.as_deref(), Some("it panicked"));

@@ -78,7 +78,7 @@ async fn a_hash_is_computed_whether_the_user_exists_or_not() {
     app.user("ann").await;
     root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
     let none = AuthSettings { hash_concurrency: 0, ..app.state.settings.auth.clone() };
-    let accounts = Accounts { passwords: Passwords::new(&none).unwrap(), ..app.state.accounts.clone() };
+    let accounts = Accounts { passwords: Passwords::new(&none).unwrap(), ..(*app.state.accounts).clone() }.into();
     let state = AppState { accounts, ..app.state.clone() };
     let nobody = Client::new(keel::app::build(state), None);
     let (known, inactive, unknown, unknown_email) = tokio::join!(

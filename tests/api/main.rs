@@ -35,6 +35,7 @@ mod session;
 mod signing_keys;
 mod signup;
 mod superuser;
+mod tasks;
 mod ticket;
 mod tokens;
 mod user;

@@ -178,7 +178,7 @@ async fn what_another_process_ends_is_over_here_within_the_second() {
 async fn within_the_second_the_database_is_not_asked_who_it_is() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let accounts = Accounts { callers: Callers::new(1_000_000), ..app.state.accounts.clone() };
+    let accounts = Accounts { callers: Callers::new(1_000_000), ..(*app.state.accounts).clone() }.into();
     let ann = Client { app: keel::app::build(AppState { accounts, ..app.state.clone() }), ..ann };
     ann.get("/users/me").await.ok::<UserRead>();
     app.state.db.clone().close().await.unwrap();

@@ -119,8 +119,7 @@ impl Action {
 /// Accounts that may lie behind one address.
 const ACCOUNTS_AN_ADDRESS: u32 = 50;
 
-/// Counts tries. Clones share the counts.
-#[derive(Clone)]
+/// Counts tries.
 pub struct Limiter {
     memory: Memory,
     turns: Turns,

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use crate::support::{Client, TestApp};
 fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Client {
     let mut settings = settings();
     change(&mut settings);
-    let limiter = Limiter::new(&settings, Clock::system()).unwrap();
+    let limiter = Arc::new(Limiter::new(&settings, Clock::system()).unwrap());
     Client::new(middleware::apply(router, &settings.into(), &limiter, &Pulse::default()), None)
 }
 

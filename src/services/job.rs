@@ -11,7 +11,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::core::database::Db;
+use super::accounts::Accounts;
+use crate::core::database::{Db, begin_write};
 pub use crate::entities::job::Status;
 use crate::entities::job::{ActiveModel, Column, Entity, Model};
 use crate::error::{Error, Result};
@@ -39,6 +40,18 @@ pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, run_at: DateT
         transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
     }
     Ok(id)
+}
+
+/// Queues a job that belongs to nothing else that is written.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn queue(accounts: &Accounts, job: &Job) -> Result<()> {
+    let transaction = begin_write(&accounts.db).await?;
+    enqueue(&transaction, job, accounts.now()).await?;
+    transaction.commit().await?;
+    accounts.wake.wake();
+    Ok(())
 }
 
 /// Adds a job unless one with this key was added before, by whichever process. Whether it was added.

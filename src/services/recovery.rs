@@ -21,11 +21,7 @@ use crate::schemas::login::PasswordReset;
 /// # Errors
 /// When the database cannot be reached.
 pub async fn request(accounts: &Accounts, data: AddressedTo) -> Result<()> {
-    let transaction = begin_write(&accounts.db).await?;
-    job::enqueue(&transaction, &Job::PasswordRecovery(data), accounts.now()).await?;
-    transaction.commit().await?;
-    accounts.wake.wake();
-    Ok(())
+    job::queue(accounts, &Job::PasswordRecovery(data)).await
 }
 
 /// What is done for [`request`] after the answer.

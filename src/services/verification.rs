@@ -33,11 +33,7 @@ pub(super) async fn notify(
 /// # Errors
 /// When the database cannot be reached.
 pub async fn request(accounts: &Accounts, data: AddressedTo) -> Result<()> {
-    let transaction = begin_write(&accounts.db).await?;
-    job::enqueue(&transaction, &Job::EmailVerification(data), accounts.now()).await?;
-    transaction.commit().await?;
-    accounts.wake.wake();
-    Ok(())
+    job::queue(accounts, &Job::EmailVerification(data)).await
 }
 
 /// What is done for [`request`] after the answer.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures_util::stream::{SplitStream, StreamExt};
-use futures_util::{SinkExt, TryStreamExt, stream};
+use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -126,13 +125,7 @@ async fn broadcast(options: &Arc<Options>, token: &str) -> Outcome {
     let mut listeners = JoinSet::new();
     let (start, said) = (Instant::now(), options.rate * options.seconds);
     for socket in open(options, token, "bench", reading).await? {
-        let (mut sink, stream) = socket.split();
-        listeners.spawn(async move {
-            let heard = listen(stream, start, said).await;
-            // Until here: a socket that is dropped has left, which the others would be told.
-            let _ = sink.close().await;
-            heard
-        });
+        listeners.spawn(listen(socket, start, said));
     }
     report(&format!("{} listeners, {} of them deaf", options.listeners, deaf.len()), options);
     // Those who are deaf hear nothing, not even a ping, and so does the speaker who does not listen.
@@ -146,29 +139,34 @@ async fn broadcast(options: &Arc<Options>, token: &str) -> Outcome {
         text.extend(std::iter::repeat_n('x', options.bytes.saturating_sub(text.len())));
         speaker.send(Message::text(text)).await?;
     }
-    let mut latencies: Vec<u64> = listeners.join_all().await.into_iter().flatten().collect();
+    // Nobody leaves before all are done: the others would be told.
+    let (all, kept): (Vec<_>, Vec<_>) = listeners.join_all().await.into_iter().unzip();
+    let said = usize::try_from(said)?;
+    let whole = all.iter().filter(|latencies| latencies.len() == said).count();
+    let mut latencies: Vec<u64> = all.into_iter().flatten().collect();
     latencies.sort_unstable();
     report("afterwards", options);
     let at = |share: usize| latencies.get((latencies.len() * share / 1000).min(latencies.len().saturating_sub(1)));
     let milliseconds = |micros: Option<&u64>| micros.map_or(0, |micros| *micros).div_ceil(1000);
-    println!("received {} of {}", latencies.len(), reading * usize::try_from(said)?);
+    println!("received {} of {}", latencies.len(), reading * said);
+    println!("{whole} of {reading} listeners received everything");
     println!(
         "latency p50 {} ms, p99 {} ms, max {} ms",
         milliseconds(at(500)),
         milliseconds(at(990)),
         milliseconds(latencies.last())
     );
-    drop(deaf);
+    drop((deaf, kept));
     Ok(())
 }
 
 /// How many microseconds each message took.
-async fn listen(mut stream: SplitStream<Socket>, start: Instant, expected: u32) -> Vec<u64> {
+async fn listen(mut socket: Socket, start: Instant, expected: u32) -> (Vec<u64>, Socket) {
     let mut latencies = Vec::new();
     while latencies.len() < usize::try_from(expected).unwrap_or(usize::MAX) {
         // The room may have been quiet for as long as it took everybody to enter.
         let patience = if latencies.is_empty() { Duration::from_mins(1) } else { LAST };
-        let Ok(Some(Ok(message))) = timeout(patience, stream.next()).await else { break };
+        let Ok(Some(Ok(message))) = timeout(patience, socket.next()).await else { break };
         let said =
             message.to_text().ok().and_then(|text| text.strip_prefix("Message: ")?.split(' ').next()?.parse().ok());
         if let Some(said) = said {
@@ -176,7 +174,7 @@ async fn listen(mut stream: SplitStream<Socket>, start: Instant, expected: u32) 
             latencies.push(now.saturating_sub(said));
         }
     }
-    latencies
+    (latencies, socket)
 }
 
 fn report(when: &str, options: &Options) {

@@ -1,6 +1,7 @@
 //! The other way to listen: Server-Sent Events.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -16,13 +17,15 @@ pub fn events(member: Member) -> Response {
     let every = Duration::from_secs(member.hub().settings().ping_seconds);
     let stream = unfold(Some(member), async |member| {
         let mut member = member?;
-        Some(match member.next().await {
-            Ok(text) => (Ok::<_, Infallible>(Event::default().data(text.as_str())), Some(member)),
-            Err(end) => {
+        let connection = Arc::clone(&member.connection);
+        tokio::select! {
+            biased;
+            end = connection.ended() => {
                 let (code, reason) = end.code_and_reason();
-                (Ok(Event::default().event("close").data(format!("{code} {reason}"))), None)
+                Some((Ok(Event::default().event("close").data(format!("{code} {reason}"))), None))
             }
-        })
+            text = member.next() => Some((Ok::<_, Infallible>(Event::default().data(text?.as_str())), Some(member))),
+        }
     });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(every)).into_response()
 }

@@ -8,6 +8,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::end::End;
 use super::hub::{Hub, Visitor};
 
+/// What those who stay are told of one who left.
+pub(super) const LEFT: &str = "A client disconnected";
+
 /// A connection, as the hub knows it.
 pub(super) struct Connection {
     pub visitor: Visitor,
@@ -22,8 +25,12 @@ impl Connection {
         Self { visitor, room, queue, end: OnceLock::new(), ended: Notify::new() }
     }
 
-    /// Whether there was room for the text.
+    /// Whether there was room for the text. That somebody left is told only to a queue that is half empty: who stays is
+    /// not to blame for how many leave.
     pub fn offer(&self, text: &Utf8Bytes) -> bool {
+        if text.as_str() == LEFT && self.queue.capacity() <= self.queue.max_capacity() / 2 {
+            return true;
+        }
         self.queue.try_send(text.clone()).is_ok()
     }
 
@@ -62,14 +69,9 @@ impl Member {
         &self.hub
     }
 
-    /// What was said next, or why nothing will be any more.
-    pub(super) async fn next(&mut self) -> Result<Utf8Bytes, End> {
-        tokio::select! {
-            biased;
-            end = self.connection.ended() => Err(end),
-            // The connection holds a sender, so that there is always one more to wait for.
-            Some(text) = self.waiting.recv() => Ok(text),
-        }
+    /// What was said next. There is always one more to wait for: the connection holds a sender.
+    pub(super) async fn next(&mut self) -> Option<Utf8Bytes> {
+        self.waiting.recv().await
     }
 }
 

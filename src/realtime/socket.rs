@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::end::End;
 use super::hub::Hub;
-use super::member::Member;
+use super::member::{LEFT, Member};
 use crate::core::config::WebsocketSettings;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -28,9 +28,8 @@ const CONTROL_BYTES: usize = 4 * 1024;
 const WRITING: Duration = Duration::from_secs(5);
 /// How long a client may take to close its side.
 const CLOSING: Duration = Duration::from_secs(2);
-/// What stands before a text that everybody in the room is told, and what they are told of who left.
+/// What stands before a text that everybody in the room is told.
 const SAID: &str = "Message: ";
-const LEFT: &str = "A client disconnected";
 
 /// Serves the socket of a member until either side closes it.
 pub async fn talk(upgraded: Upgraded, mut member: Member) {
@@ -100,7 +99,7 @@ async fn exchange(socket: &mut Socket, member: &mut Member, hub: &Hub, room: &st
                 }
                 continue;
             }
-            Ok(text) = member.next() => Message::Text(text),
+            Some(text) = member.next() => Message::Text(text),
         };
         match timeout(WRITING, socket.send(message)).await {
             Ok(Ok(())) => {}

@@ -150,6 +150,37 @@ async fn who_does_not_read_is_closed_and_delays_nobody() {
     assert!(said.ends_with("event: close\ndata: 1013 too slow for what is said\n\n\r\n0\r\n\r\n"));
 }
 
+/// Who stays is not to blame for how many leave.
+#[tokio::test]
+async fn many_who_leave_at_once_do_not_take_the_others_along() {
+    let app = TestApp::with(|settings| {
+        settings.websocket.queue_messages = 8;
+        settings.websocket.max_connections_per_user = 100;
+    })
+    .await;
+    let (server, ann) = (app.listen().await, app.user("ann").await);
+    let token = ann.token.as_ref().unwrap();
+    let mut stays = Chat::enter(server.address, token, "kitchen").await;
+    let mut leave = Vec::new();
+    for _ in 0..60 {
+        leave.push(Chat::enter(server.address, token, "kitchen").await);
+    }
+    drop(leave);
+    let gone = async {
+        while app.state.hub.connections() > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("they are gone");
+    stays.say("still here").await;
+    let mut heard = stays.hear().await;
+    assert_eq!(heard, "A client disconnected");
+    while heard == "A client disconnected" {
+        heard = stays.hear().await;
+    }
+    assert_eq!(heard, "Message: still here");
+}
+
 #[tokio::test]
 async fn a_user_has_only_so_many_connections_open() {
     let app = TestApp::with(|settings| settings.websocket.max_connections_per_user = 2).await;

@@ -138,7 +138,8 @@ impl Hub {
         }
     }
 
-    /// Says something to everybody in the room, here and on the other processes. Waits for nobody.
+    /// Says something to everybody in the room, here and on the other processes. Waits for nobody. No longer than
+    /// `websocket.max_message_bytes`: sockets have no buffer for more.
     pub fn publish(&self, room: &str, text: impl Into<Utf8Bytes>) {
         let text = text.into();
         self.deliver(room, &text);

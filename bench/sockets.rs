@@ -98,7 +98,7 @@ async fn log_in(options: &Options) -> Outcome<String> {
         .extend_pairs([("username", &options.email), ("password", &options.password)])
         .finish();
     let request = reqwest::Client::new()
-        .post(format!("{}/api/v1/token", options.url))
+        .post(format!("{}/token", options.url))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(form);
     let answer: Value = request.send().await?.error_for_status()?.json().await?;

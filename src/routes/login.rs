@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::routing::post;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentSession;
@@ -22,11 +23,17 @@ use crate::state::AppState;
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(login_access_token))
-        .routes(routes!(token))
+        // Not documented: for clients that look for `/token` where everything else is.
+        .route("/token", post(login_access_token))
         .routes(routes!(refresh))
         .routes(routes!(test_token))
         .routes(routes!(logout))
         .routes(routes!(logout_all))
+}
+
+/// The one route of the login that stands outside the versioned part.
+pub(super) fn token_router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(token))
 }
 
 /// Log in.

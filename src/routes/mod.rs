@@ -27,6 +27,8 @@ pub const API: &str = "/api/v1";
 
 /// All routes, with their documentation.
 pub fn router() -> OpenApiRouter<AppState> {
+    // What a login protects belongs in nobody's cache.
+    let no_store = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let api = OpenApiRouter::new()
         .merge(login::router())
         .merge(recovery::router())
@@ -39,11 +41,11 @@ pub fn router() -> OpenApiRouter<AppState> {
         .nest("/notifications", notification::router())
         .merge(ticket::router())
         .merge(realtime::router())
-        // What a login protects belongs in nobody's cache.
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        .layer(no_store.clone());
     OpenApiRouter::new()
         .merge(root::router())
         .nest("/health", health::router())
+        .merge(login::token_router().layer(no_store))
         .nest(API, api)
         .nest("/.well-known", well_known::router())
 }

@@ -33,7 +33,7 @@ async fn limited() -> TestApp {
 async fn log_in(app: &TestApp, username: &str, password: &str, peer: &str, forwarded: &[&str]) -> Answer {
     let fields = [("username", username), ("password", password)];
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let mut request = Request::post("/api/v1/token")
+    let mut request = Request::post("/token")
         .header("host", "testserver")
         .header("content-type", "application/x-www-form-urlencoded");
     for line in forwarded {

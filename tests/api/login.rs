@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::app::PASSWORD;
 use crate::support::{Answer, Client, TestApp};
 
-const ROUTES: [&str; 2] = ["/token", "/login/access-token"];
+const ROUTES: [&str; 3] = ["/token", "/login/access-token", "/api/v1/token"];
 
 async fn login(client: &Client, route: &str, username: &str, password: &str) -> Answer {
     client.form(route, &[("grant_type", "password"), ("username", username), ("password", password)]).await

@@ -76,7 +76,7 @@ pub(super) async fn request(address: SocketAddr, head: &str, body: &str) -> RawA
 
 /// A token of the superuser that `config/test.toml` names.
 pub(super) async fn log_in(address: SocketAddr) -> String {
-    let head = "POST /api/v1/token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    let head = "POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
     let answer = request(address, head, "username=admin%40example.com&password=changethis").await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let token: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -128,7 +128,7 @@ async fn it_ends_in_time_when_a_client_stalls() {
     let mut command = keel(folder.path(), &database, &["serve"]);
     let mut process = Process::spawn(command.env("APP__SERVER__SHUTDOWN_GRACE_SECONDS", "1"));
     let mut stalled = Socket::connect(process.address()).await;
-    let head = "POST /api/v1/token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
+    let head = "POST /token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
     stalled.send(format!("{head}\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n")).await;
     // The handler asks for the body: it runs.
     assert_eq!(stalled.answer().await.status, 100);

@@ -19,7 +19,7 @@ async fn log_in(address: SocketAddr, username: &str, password: &str) -> (u16, Va
     let body = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("username", username), ("password", password)])
         .finish();
-    let answer = request(address, &format!("POST /api/v1/token {FORM}"), &body).await;
+    let answer = request(address, &format!("POST /token {FORM}"), &body).await;
     (answer.status, serde_json::from_slice(&answer.body).unwrap())
 }
 

@@ -96,7 +96,7 @@ impl Client {
 
 /// Paths of the API are written without their base: `/items`.
 fn full(path: &str) -> String {
-    let outside = ["/health", "/.well-known", "/docs", "/redoc", "/chat", "/openapi.json", "/api/"];
+    let outside = ["/health", "/token", "/.well-known", "/docs", "/redoc", "/chat", "/openapi.json", "/api/"];
     if path == "/" || path.starts_with("/?") || outside.iter().any(|prefix| path.starts_with(prefix)) {
         path.to_owned()
     } else {

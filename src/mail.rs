@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to the server that are kept for the next mails.
 const CONNECTIONS: u32 = 4;
 
+/// What a server answers who does not let us in (RFC 4954): it says nothing against the mail.
+const OUR_FAULT: [u16; 4] = [530, 534, 535, 538];
+
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
 /// What is to be mailed.
@@ -125,11 +128,10 @@ impl Mailer {
     pub async fn send(&self, mail: Mail<'_>) -> Result<(), MailError> {
         let (id, message) = (mail.id, self.message(&mail)?);
         match &self.0.transport {
-            Transport::Smtp(smtp) => smtp
-                .send(message)
-                .await
-                .map(|_| ())
-                .map_err(|error| MailError { is_permanent: error.is_permanent(), text: error.to_string() }),
+            Transport::Smtp(smtp) => smtp.send(message).await.map(|_| ()).map_err(|error| {
+                let is_ours = error.status().is_some_and(|code| OUR_FAULT.contains(&code.into()));
+                MailError { is_permanent: error.is_permanent() && !is_ours, text: error.to_string() }
+            }),
             Transport::Folder(folder) => {
                 let written = write(folder.join(format!("{id}.eml")), message.formatted()).await;
                 written.map_err(|error| MailError { text: error.to_string(), is_permanent: false })
@@ -143,7 +145,7 @@ impl Mailer {
         let (text, html) = templates.render(mail.template, sender, &mail.values).map_err(MailError::permanent)?;
         Message::builder()
             .from(from.clone())
-            .to(mail.to.parse().map_err(MailError::permanent)?)
+            .to(Mailbox::new(None, mail.to.parse().map_err(MailError::permanent)?))
             .subject(mail.template.subject())
             .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())))
             .multipart(MultiPart::alternative_plain_html(text, html))

@@ -1,10 +1,12 @@
 //! `serve`
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Outcome;
 use super::signals::Signals;
@@ -65,30 +67,34 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     });
     let tasks = state.accounts.tasks.clone();
     let app = app::build(state);
+    let stopping = OnceLock::new();
     let signal = || async {
         signals.next().await;
+        stopping.get_or_init(Instant::now);
         received.send_modify(|signals| *signals += 1);
     };
     server::serve(listener, app, &settings.server, readiness, signal).await;
-    // Jobs and tasks finish, unless the second signal has come or comes now.
+    // Jobs and tasks finish within the same time as requests, unless the second signal has come or comes now.
     let finish = async {
         tasks.finish(grace).await;
         if let Some(working) = working {
             let _ = working.await;
         }
     };
+    let drain_delay = Duration::from_secs(settings.server.drain_delay_seconds);
+    let end = *stopping.get_or_init(Instant::now) + drain_delay + grace + CLOSING;
     let second_signal = async {
         while *received.borrow() < 2 {
             signal().await;
         }
     };
     tokio::select! {
-        () = finish => {}
+        _ = timeout_at(end, finish) => {}
         () = second_signal => {}
     }
     watch.abort();
     // A request that outlived the grace period may still hold a connection: not for long any more.
-    let _ = tokio::time::timeout(CLOSING, db.close()).await;
+    let _ = timeout(CLOSING, db.close()).await;
     Ok(())
 }
 

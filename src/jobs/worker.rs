@@ -1,11 +1,13 @@
 //! Runs jobs.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::task::JoinSet;
@@ -13,63 +15,86 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use super::{Context, Failure, listen, run, schedule};
-use crate::core::database::Db;
+use crate::error::Error;
 use crate::services::job::lease::{self, Taken, Terms};
 use crate::services::job::{self, Status};
 
 /// How often to look for jobs without being told of any: those of later, and of other processes on SQLite.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long the database may take over a statement: one that is frozen says nothing for ever.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// How long giving jobs back may take at the end of the process.
+const RELEASING: Duration = Duration::from_secs(1);
+
+/// The jobs that a worker is running now.
+#[derive(Clone, Default)]
+struct Running(Arc<Mutex<HashSet<Uuid>>>);
+
+impl Running {
+    fn change<T>(&self, change: impl FnOnce(&mut HashSet<Uuid>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// Runs jobs until `stop`, then finishes those it has begun; what is not finished within `grace` is left to others.
 pub async fn work(context: Context, stop: impl Future<Output = ()>, grace: Duration) {
     let terms = terms(&context);
-    let mut running = JoinSet::new();
+    let running = Running::default();
+    let mut tasks = JoinSet::new();
     let mut stop = pin!(stop);
     let mut listening = pin!(listen::run(&context));
-    let mut keeping = pin!(keep(&context, &terms));
+    let mut keeping = pin!(keep(&context, &terms, &running));
     loop {
-        let free = context.settings.concurrency - running.len();
-        let taken = match free {
-            0 => Vec::new(),
-            free => take(&context, &terms, free).await,
+        let free = context.settings.concurrency - tasks.len();
+        let taken = tokio::select! {
+            // What is taken in this moment is released below.
+            () = &mut stop => break,
+            taken = take(&context, &terms, free) => taken,
         };
         for taken in taken {
-            let context = context.clone();
-            running.spawn(async move { perform(&context, &terms, taken).await });
+            let (context, running) = (context.clone(), running.clone());
+            running.change(|running| running.insert(taken.id));
+            tasks.spawn(async move {
+                let id = taken.id;
+                perform(&context, &terms, taken).await;
+                running.change(|running| running.remove(&id));
+            });
         }
-        let is_full = running.len() >= context.settings.concurrency;
+        let is_full = tasks.len() >= context.settings.concurrency;
         tokio::select! {
             () = &mut stop => break,
-            Some(_) = running.join_next() => while running.try_join_next().is_some() {},
+            Some(_) = tasks.join_next() => while tasks.try_join_next().is_some() {},
             () = context.accounts.wake.woken(), if !is_full => {}
             () = sleep(LOOK), if !is_full => {}
             () = &mut listening => {}
             () = &mut keeping => {}
         }
     }
-    let finished = timeout(grace, async { while running.join_next().await.is_some() {} });
+    let finished = timeout(grace, async { while tasks.join_next().await.is_some() {} });
     tokio::select! {
         outcome = finished => if outcome.is_err() {
-            running.shutdown().await;
+            tasks.shutdown().await;
         },
         // A job that takes its time is still ours.
         () = &mut keeping => {}
     }
-    match lease::release(&context.accounts.db, &terms).await {
-        Ok(0) => {}
-        Ok(count) => tracing::warn!(count, "jobs were not finished and are left to others"),
-        Err(error) => tracing::warn!(%error, "jobs that were not finished are run again when their lease has ended"),
+    match timeout(RELEASING, lease::release(&context.accounts.db, &terms)).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(count)) => tracing::warn!(count, "jobs were not finished and are left to others"),
+        // Without the database, too, an end comes in time.
+        Ok(Err(_)) | Err(_) => tracing::warn!("jobs that were not finished are run again when their lease has ended"),
     }
 }
 
-/// Runs every job whose time has come, one after the other, until there is none.
+/// Runs every job whose time has come by then, one after the other, until there is none.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn work_off(context: &Context) -> Result<(), DbErr> {
+pub async fn work_off(context: &Context, until: DateTime<Utc>) -> Result<(), DbErr> {
     let terms = terms(context);
     loop {
-        let taken = lease::take(&context.accounts.db, &terms, 1, context.accounts.now()).await?;
+        let taken = lease::take(&context.accounts.db, &terms, 1, until).await?;
         let Some(taken) = taken.into_iter().next() else { return Ok(()) };
         perform(context, &terms, taken).await;
     }
@@ -83,8 +108,17 @@ fn terms(context: &Context) -> Terms {
     }
 }
 
+/// What the database says, if it says anything.
+async fn answer<T>(asked: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let silent = |_| DbErr::Custom("the database does not answer".to_owned());
+    timeout(PATIENCE, asked).await.map_err(silent)?
+}
+
 async fn take(context: &Context, terms: &Terms, free: usize) -> Vec<Taken> {
-    let taken = lease::take(&context.accounts.db, terms, free as u64, context.accounts.now()).await;
+    if free == 0 {
+        return Vec::new();
+    }
+    let taken = answer(lease::take(&context.accounts.db, terms, free as u64, context.accounts.now())).await;
     taken.unwrap_or_else(|error| {
         tracing::warn!(%error, "no jobs could be taken");
         Vec::new()
@@ -93,7 +127,7 @@ async fn take(context: &Context, terms: &Terms, free: usize) -> Vec<Taken> {
 
 /// Runs a job and writes down what came of it.
 async fn perform(context: &Context, terms: &Terms, taken: Taken) {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let outcome = match taken.job.clone() {
         Ok(job) => {
             let limit = Duration::from_secs(context.settings.timeout_seconds);
@@ -108,76 +142,89 @@ async fn perform(context: &Context, terms: &Terms, taken: Taken) {
         // Of another version of the program, perhaps: an operator may send it again.
         Err(error) => Err(Failure { error, is_permanent: true }),
     };
-    let (db, now) = (&context.accounts.db, context.accounts.now());
     let Taken { id, kind, attempt, .. } = &taken;
-    metrics::histogram!("job_duration_seconds", "kind" => kind.clone()).record(started.elapsed().as_secs_f64());
-    let count = |outcome| metrics::counter!("jobs_total", "kind" => kind.clone(), "outcome" => outcome).increment(1);
-    let written = match outcome {
-        Ok(()) => {
-            count("done");
-            tracing::info!(%id, kind, attempt, duration_ms = started.elapsed().as_millis(), "job done");
-            lease::done(db, &taken, now).await
-        }
-        Err(Failure { error, is_permanent }) => {
-            let again = lease::failed(db, terms, &taken, (&error, is_permanent), now).await;
-            match &again {
-                Ok(Some(again)) => {
-                    count("failed");
-                    tracing::warn!(%id, kind, attempt, error, %again, "job failed");
-                }
-                Ok(None) => {
-                    count("dead");
-                    tracing::error!(%id, kind, attempt, error, "job failed for good");
-                }
-                Err(_) => {}
-            }
-            again.map(|_| ())
+    let elapsed = started.elapsed();
+    metrics::histogram!("job_duration_seconds", "kind" => kind.clone()).record(elapsed.as_secs_f64());
+    // Once more if need be, and for as long as it is our job: otherwise it would be run again, although it is done.
+    let lease = terms.lease.to_std().unwrap_or_default();
+    let written = loop {
+        match write_down(context, terms, &taken, &outcome).await {
+            Err(_) if started.elapsed() < elapsed + lease => sleep(LOOK).await,
+            written => break written,
         }
     };
-    if let Err(error) = written {
-        tracing::warn!(%id, kind, %error, "what came of a job could not be written down: it will be run again");
+    let count = |outcome| metrics::counter!("jobs_total", "kind" => kind.clone(), "outcome" => outcome).increment(1);
+    match (&outcome, written) {
+        (_, Err(error)) => {
+            tracing::warn!(%id, kind, %error, "what came of a job could not be written down: it will be run again");
+        }
+        (Ok(()), Ok(_)) => {
+            count("done");
+            tracing::info!(%id, kind, attempt, duration_ms = elapsed.as_millis(), "job done");
+        }
+        (Err(Failure { error, .. }), Ok(Some(again))) => {
+            count("failed");
+            tracing::warn!(%id, kind, attempt, error, %again, "job failed");
+        }
+        (Err(Failure { error, .. }), Ok(None)) => {
+            count("dead");
+            tracing::error!(%id, kind, attempt, error, "job failed for good");
+        }
+    }
+}
+
+/// When the job is run again, if it is.
+async fn write_down(
+    context: &Context,
+    terms: &Terms,
+    taken: &Taken,
+    outcome: &Result<(), Failure>,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let (db, now) = (&context.accounts.db, context.accounts.now());
+    match outcome {
+        Ok(()) => answer(lease::done(db, taken, now)).await.map(|()| None),
+        Err(Failure { error, is_permanent }) => {
+            answer(lease::failed(db, terms, taken, (error, *is_permanent), now)).await
+        }
     }
 }
 
 /// Gives signs of life, takes over the jobs of those who give none, and follows the schedule; never ends.
-async fn keep(context: &Context, terms: &Terms) {
-    let (db, accounts) = (&context.accounts.db, &context.accounts);
+async fn keep(context: &Context, terms: &Terms, running: &Running) {
     let mut ticks = interval(Duration::from_millis(u64::from(context.settings.lease_seconds) * 1000 / 4));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut since = accounts.now();
+    let mut since = context.accounts.now();
     loop {
         ticks.tick().await;
-        let now = accounts.now();
-        if let Err(error) = lease::extend(db, terms, now).await {
-            tracing::warn!(%error, "the leases of jobs could not be extended");
-        }
-        match lease::take_back(db, terms, now).await {
-            Ok(0) => {}
-            Ok(count) => {
-                tracing::warn!(count, "jobs of workers that are gone are run again");
-                accounts.wake.wake();
-            }
-            Err(error) => tracing::warn!(%error, "jobs of workers that are gone could not be taken over"),
-        }
-        if let Err(error) = measure(db).await {
-            tracing::debug!(%error, "the jobs could not be counted");
-        }
-        match schedule::enqueue_due(db, since, now).await {
-            Ok(0) => since = now,
-            Ok(_) => {
-                since = now;
-                accounts.wake.wake();
-            }
-            Err(error) => tracing::warn!(%error, cause = error.cause(), "the schedule could not be followed"),
+        let now = context.accounts.now();
+        match timeout(PATIENCE, tend(context, terms, running, (since, now))).await {
+            Ok(Ok(())) => since = now,
+            Ok(Err(error)) => tracing::warn!(%error, cause = error.cause(), "the jobs could not be seen to"),
+            Err(_) => tracing::warn!("the jobs could not be seen to: the database does not answer"),
         }
     }
 }
 
-/// Tells how many jobs wait, are being run, or were given up.
-async fn measure(db: &Db) -> Result<(), DbErr> {
+async fn tend(
+    context: &Context,
+    terms: &Terms,
+    running: &Running,
+    (since, now): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<(), Error> {
+    let accounts = &context.accounts;
+    let ids = running.change(|running| running.iter().copied().collect());
+    lease::extend(&accounts.db, terms, ids, now).await?;
+    let orphaned = lease::take_back(&accounts.db, terms, now).await?;
+    if orphaned > 0 {
+        tracing::warn!(count = orphaned, "jobs of workers that are gone are run again");
+    }
+    let scheduled = schedule::enqueue_due(&accounts.db, since, now).await?;
+    if orphaned > 0 || scheduled > 0 {
+        accounts.wake.wake();
+    }
     for (name, status) in [("queued", Status::Queued), ("running", Status::Running), ("dead", Status::Dead)] {
         #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
-        metrics::gauge!("jobs", "status" => name).set(job::count(db, status).await? as f64);
+        metrics::gauge!("jobs", "status" => name).set(job::count(&accounts.db, status).await? as f64);
     }
     Ok(())
 }

@@ -23,6 +23,8 @@ pub const CHANNEL: &str = "jobs";
 /// What somebody waits for goes before what nobody does.
 const SOON: i16 = 0;
 const SOME_TIME: i16 = -10;
+/// Within this time a job is run that is queued discreetly.
+pub const SOMEWHEN: TimeDelta = TimeDelta::seconds(3);
 /// How long it is known that a job was done.
 const DONE_KEPT: TimeDelta = TimeDelta::days(1);
 
@@ -42,13 +44,16 @@ pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, run_at: DateT
     Ok(id)
 }
 
-/// Queues a job that belongs to nothing else that is written.
+/// Queues a job that belongs to nothing else that is written, and from which nobody is to learn anything: it is run at
+/// some time in the next seconds, so that what it does cannot be felt by who asks for something right afterwards.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub(super) async fn queue(accounts: &Accounts, job: &Job) -> Result<()> {
+pub(super) async fn queue_discreetly(accounts: &Accounts, job: &Job) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
-    enqueue(&transaction, job, accounts.now()).await?;
+    let milliseconds = SOMEWHEN.num_milliseconds().unsigned_abs();
+    let delay = getrandom::u64().map_err(Error::internal)? % milliseconds;
+    enqueue(&transaction, job, accounts.now() + TimeDelta::milliseconds(delay.cast_signed())).await?;
     transaction.commit().await?;
     accounts.wake.wake();
     Ok(())

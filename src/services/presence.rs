@@ -3,18 +3,20 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::session;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::realtime::{End, Hub};
 
 /// How often the database is asked which sessions have ended, on whichever process.
 const EVERY: Duration = Duration::from_secs(2);
 /// What this process changes is looked at without waiting for that, but not more often than so.
 const AT_MOST_EVERY: Duration = Duration::from_millis(200);
+/// How long the database may take: one that is frozen says nothing for ever.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Sessions in one query.
 const AT_ONCE: usize = 500;
 
@@ -26,7 +28,11 @@ pub async fn watch(accounts: &Accounts, hub: &Hub) {
             () = sleep(EVERY) => {}
             () = accounts.callers.forgotten() => {}
         }
-        let looked = look(accounts, hub).await;
+        // What a token says needs no database.
+        let now = accounts.now();
+        hub.end(End::SessionOver, |visitor| visitor.until <= now);
+        let silent = |_| Err(Error::Unavailable("the database does not answer".into()));
+        let looked = timeout(PATIENCE, look(accounts, hub)).await.unwrap_or_else(silent);
         if let (Err(error), false) = (&looked, is_blind) {
             tracing::warn!(%error, cause = error.cause(), "connections stay open whose sessions may have ended");
         }
@@ -36,8 +42,6 @@ pub async fn watch(accounts: &Accounts, hub: &Hub) {
 }
 
 async fn look(accounts: &Accounts, hub: &Hub) -> Result<()> {
-    let now = accounts.now();
-    hub.end(End::SessionOver, |visitor| visitor.until <= now);
     for some in hub.sessions().chunks(AT_ONCE) {
         let open = session::open_among(accounts, some).await?;
         let over: HashSet<&Uuid> = some.iter().filter(|id| !open.contains(id)).collect();

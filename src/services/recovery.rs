@@ -21,7 +21,7 @@ use crate::schemas::login::PasswordReset;
 /// # Errors
 /// When the database cannot be reached.
 pub async fn request(accounts: &Accounts, data: AddressedTo) -> Result<()> {
-    job::queue(accounts, &Job::PasswordRecovery(data)).await
+    job::queue_discreetly(accounts, &Job::PasswordRecovery(data)).await
 }
 
 /// What is done for [`request`] after the answer.

@@ -33,7 +33,7 @@ pub(super) async fn notify(
 /// # Errors
 /// When the database cannot be reached.
 pub async fn request(accounts: &Accounts, data: AddressedTo) -> Result<()> {
-    job::queue(accounts, &Job::EmailVerification(data)).await
+    job::queue_discreetly(accounts, &Job::EmailVerification(data)).await
 }
 
 /// What is done for [`request`] after the answer.

@@ -76,7 +76,7 @@ async fn of_many_workers_one_runs_it() {
     for _ in 0..4 {
         let db = app.database.connect().await;
         let context = Context { accounts: Accounts { db, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
-        workers.push(tokio::spawn(async move { work_off(&context).await.unwrap() }));
+        workers.push(tokio::spawn(async move { work_off(&context, context.accounts.now()).await.unwrap() }));
     }
     for worker in workers {
         worker.await.unwrap();
@@ -115,12 +115,12 @@ async fn what_fails_is_tried_again_ever_later_and_given_up_in_the_end() {
     let mut waits = Vec::new();
     for attempt in 1..=3 {
         let now = app.state.accounts.clock.now();
-        work_off(&broken).await.unwrap();
+        work_off(&broken, broken.accounts.now()).await.unwrap();
         let [job] = &[all(&app, Status::Queued).await, all(&app, Status::Dead).await].concat()[..] else { panic!() };
         assert_eq!((job.attempts, job.last_error.is_some()), (attempt, true));
         waits.push((job.run_at - now).num_milliseconds());
         // Not earlier.
-        work_off(&app.jobs).await.unwrap();
+        work_off(&app.jobs, app.jobs.accounts.now()).await.unwrap();
         app.travel(job.run_at - app.state.accounts.clock.now());
     }
     assert!((1000..4000).contains(&waits[0]) && (2000..8000).contains(&waits[1]), "{waits:?}");
@@ -160,7 +160,7 @@ async fn one_that_panics_harms_no_other() {
         clock.now()
     });
     let broken = Context { accounts: Accounts { clock, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
-    work_off(&broken).await.unwrap();
+    work_off(&broken, broken.accounts.now()).await.unwrap();
     let queued = all(&app, Status::Queued).await;
     assert_eq!(queued[0].last_error.as_deref(), Some("it panicked"));
     app.outbox.next("bob@example.org").await;
@@ -176,8 +176,10 @@ async fn the_job_of_a_worker_that_is_gone_is_taken_over() {
     let taken = lease::take(db, &gone, 1, now).await.unwrap().remove(0);
     // While there are signs of life it is his.
     app.travel(TimeDelta::seconds(29));
-    lease::extend(db, &gone, app.state.accounts.clock.now()).await.unwrap();
+    lease::extend(db, &gone, vec![taken.id], app.state.accounts.clock.now()).await.unwrap();
     app.travel(TimeDelta::seconds(29));
+    // Of this one, and not of whatever else has his name.
+    lease::extend(db, &gone, vec![Uuid::now_v7()], app.state.accounts.clock.now()).await.unwrap();
     assert_eq!(lease::take_back(db, &other, app.state.accounts.clock.now()).await.unwrap(), 0);
     let now = app.travel(TimeDelta::seconds(2));
     assert_eq!(lease::take_back(db, &other, now).await.unwrap(), 1);
@@ -268,7 +270,7 @@ async fn what_is_past_is_deleted_and_nothing_else() {
     assert_eq!((rows("sessions").await, rows("user_tokens").await, rows("jobs").await), (2, 1, 2));
     app.travel(TimeDelta::days(2));
     enqueue(&app, &Job::CleanUp).await;
-    work_off(&app.jobs).await.unwrap();
+    work_off(&app.jobs, app.jobs.accounts.now()).await.unwrap();
     // The session that was opened two weeks ago is over, the one of two days ago is not.
     assert_eq!((rows("sessions").await, rows("user_tokens").await, rows("jobs").await), (1, 0, 1));
     assert_eq!(rows("users").await, 1);

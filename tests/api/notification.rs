@@ -89,7 +89,7 @@ async fn a_server_takes_them_over_smtp() {
     let (app, context) = with(&smtp).await;
     assert!(context.mailer.answers().await);
     notify(&app.user("ann").await, "bob@example.org", "hello\n.\nthere").await;
-    work_off(&context).await.unwrap();
+    work_off(&context, context.accounts.now()).await.unwrap();
     let mails = smtp.mails(2).await;
     let mail = mails.iter().find(|mail| mail.contains("To: bob@example.org")).unwrap();
     assert!(mail.contains("From: Keel <noreply@localhost>") && mail.contains("\r\nhello\r\n..\r\nthere"), "{mail}");
@@ -104,9 +104,9 @@ async fn every_mail_arrives_from_a_server_that_fails_in_every_way_and_keeps_its_
     for index in 0..5 {
         notify(&ann, &format!("bob{index}@example.org"), "hello").await;
     }
-    for mood in [Mood::Gone, Mood::Forgetful, Mood::Gone, Mood::Good] {
+    for mood in [Mood::Gone, Mood::Forgetful, Mood::Locked, Mood::Good] {
         smtp.mood.send_replace(mood);
-        work_off(&context).await.unwrap();
+        work_off(&context, context.accounts.now()).await.unwrap();
         app.travel(TimeDelta::hours(1));
     }
     assert_eq!(job::count(&app.state.db, Status::Done).await.unwrap(), 6);
@@ -123,7 +123,7 @@ async fn what_a_server_will_never_take_is_not_tried_again() {
     let smtp = Smtp::start(Mood::Strict).await;
     let (app, context) = with(&smtp).await;
     notify(&app.user("ann").await, "bob@example.org", "hello").await;
-    work_off(&context).await.unwrap();
+    work_off(&context, context.accounts.now()).await.unwrap();
     let dead = job::list(&app.state.db, Status::Dead, 10).await.unwrap();
     assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1, 1]);
     assert!(dead[0].last_error.as_ref().unwrap().contains("no such mailbox"), "{dead:?}");

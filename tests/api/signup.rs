@@ -82,6 +82,10 @@ async fn an_email_is_an_address_of_ascii() {
         "@example.com",
         "ann@@example.com",
         "a nn@example.com",
+        // No mail could be sent there.
+        ".ann@example.com",
+        "ann.@example.com",
+        "a..nn@example.com",
         // It would go into the header of a mail.
         "ann@example.com\r\nBcc: everybody",
         "ann@\r\nBcc: everybody[127.0.0.1]",

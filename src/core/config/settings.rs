@@ -75,7 +75,8 @@ pub struct CorsSettings {
 pub struct DatabaseSettings {
     #[schemars(with = "String", regex(pattern = "^(sqlite:|postgres(ql)?://)"))]
     pub url: SecretString,
-    #[schemars(range(min = 1, max = 10_000))]
+    // One listens for jobs.
+    #[schemars(range(min = 2, max = 10_000))]
     pub max_connections: u32,
     #[schemars(range(min = 1))]
     pub acquire_timeout_ms: u64,

@@ -59,11 +59,15 @@ pub fn problems<T: JsonSchema + 'static>(root: Option<&'static str>, value: &Val
 }
 
 /// Whether the text is an email address, of ASCII (RFC 5321): both databases then agree on what differs
-/// by case only. `validator` itself lets anything stand before an address literal, line ends included.
+/// by case only. `validator` itself lets anything stand before an address literal, line ends included. And one that
+/// mail can be sent to, as `lettre` understands it.
 #[must_use]
 pub fn is_email(text: &str) -> bool {
     let literal_is_the_domain = text.split_once('[').is_none_or(|(before, _)| before.ends_with('@'));
-    literal_is_the_domain && text.bytes().all(|byte| byte.is_ascii_graphic()) && text.validate_email()
+    literal_is_the_domain
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && text.validate_email()
+        && text.parse::<lettre::Address>().is_ok()
 }
 
 /// The compiled schema of `T`, made at its first use and kept for the life of the process.

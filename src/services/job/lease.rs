@@ -139,15 +139,20 @@ fn jitter() -> f64 {
     f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
 }
 
-/// A sign of life: extends the worker's leases.
+/// A sign of life: extends the worker's leases of the jobs that it is running. Others of its jobs, of which it does not
+/// know or could not write down the end, are left to their leases.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn extend(db: &Db, terms: &Terms, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn extend(db: &Db, terms: &Terms, running: Vec<Uuid>, now: DateTime<Utc>) -> Result<(), DbErr> {
+    if running.is_empty() {
+        return Ok(());
+    }
     Entity::update_many()
         .col_expr(Column::LeasedUntil, Expr::value(now + terms.lease))
         .filter(Column::Status.eq(Status::Running))
         .filter(Column::WorkerId.eq(terms.worker))
+        .filter(Column::Id.is_in(running))
         .exec(db)
         .await
         .map(|_| ())

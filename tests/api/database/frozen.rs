@@ -6,11 +6,14 @@ use axum::http::StatusCode;
 use keel::core::config::DatabaseSettings;
 use keel::core::database::begin_write;
 use keel::entities::user;
+use keel::jobs::worker::work;
 use keel::schemas::item::ItemRead;
+use keel::schemas::job::Job;
+use keel::services::job::{self, Status};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement};
 use serde_json::json;
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{sleep, timeout};
 
 use super::is_unavailable;
 use crate::support::TestApp;
@@ -68,6 +71,38 @@ async fn a_frozen_database_is_not_waited_for() {
     nobody.form("/token", &login).await.expect(StatusCode::OK);
     ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
     watch.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_outlives_a_frozen_database_and_stops_in_spite_of_one() {
+    let Some((app, is_frozen)) = start(|_| {}).await else { return };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { stopped.await.unwrap_or_default() };
+    let worker = tokio::spawn(work(app.jobs.clone(), stopped, Duration::ZERO));
+    let elsewhere = app.database.connect().await;
+    let done = async |count| {
+        let reached = async {
+            while job::count(&elsewhere, Status::Done).await.unwrap() < count {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, reached).await.expect("it is done");
+    };
+    let queue = async || {
+        let transaction = begin_write(&elsewhere).await.unwrap();
+        job::enqueue(&transaction, &Job::CleanUp, app.state.accounts.now()).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    queue().await;
+    done(1).await;
+    is_frozen.send(true).unwrap();
+    queue().await;
+    is_frozen.send(false).unwrap();
+    done(2).await;
+
+    is_frozen.send(true).unwrap();
+    stop.send(()).unwrap();
+    timeout(SOON, worker).await.expect("it stops").unwrap();
 }
 
 /// Otherwise the connection goes back to the pool inside it, and takes the next one's writes along.

@@ -23,6 +23,8 @@ pub enum Mood {
     Forgetful,
     /// Has no such mailbox, and never will.
     Strict,
+    /// Wants somebody else to log in.
+    Locked,
 }
 
 /// A mail server.
@@ -89,7 +91,7 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
                 let _ = moods.changed().await;
                 return Ok(());
             }
-            Mood::Good | Mood::Forgetful | Mood::Strict => {}
+            Mood::Good | Mood::Forgetful | Mood::Strict | Mood::Locked => {}
         }
         if !answer.is_empty() {
             client.write_all(format!("{answer}\r\n").as_bytes()).await?;
@@ -113,6 +115,7 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
         }
         let command = line.split([' ', '\r']).next().unwrap_or_default().to_uppercase();
         answer = match command.as_str() {
+            "MAIL" if mood == Mood::Locked => "535 who are you".to_owned(),
             "RCPT" if mood == Mood::Strict => "550 no such mailbox".to_owned(),
             "DATA" => {
                 mail = Some(String::new());

@@ -1,5 +1,5 @@
 //! Messages between clients, as they are said: [`Hub`] knows who is connected to this process and hands each message to
-//! everybody in a room, [`bus`] takes it to the other processes, [`socket`] and [`events`] are the two ways in which a
+//! everybody in a room, [`bus`] takes it to the other processes, [`socket`] and [`events`](mod@events) are the two ways in which a
 //! client is connected. Nothing is stored.
 
 mod bus;

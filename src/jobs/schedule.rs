@@ -11,7 +11,7 @@ use crate::schemas::job::Job;
 use crate::services::job;
 
 /// Name, when (minute, hour, day of the month, month, day of the week; in UTC), and what.
-const SCHEDULE: [(&str, &str, Job); 1] = [("clean_up", "7 * * * *", Job::CleanUp)];
+const SCHEDULE: &[(&str, &str, Job)] = &[("clean_up", "7 * * * *", Job::CleanUp)];
 
 /// Queues every job of the schedule that has become due after `since`, and until `now`; its last time, if there
 /// were several. Of many processes that do so one queues it: name and time are its key. How many this one has.
@@ -20,7 +20,7 @@ const SCHEDULE: [(&str, &str, Job); 1] = [("clean_up", "7 * * * *", Job::CleanUp
 /// When the database cannot be reached; for an expression that is none.
 pub async fn enqueue_due(db: &Db, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<usize> {
     let mut count = 0;
-    for (name, expression, what) in &SCHEDULE {
+    for (name, expression, what) in SCHEDULE {
         let cron = Cron::from_str(expression).map_err(Error::internal)?;
         let due = cron.find_previous_occurrence(&now, true).map_err(Error::internal)?;
         if due > since && job::enqueue_once(db, what, format!("{name} {}", due.timestamp()), now).await? {

@@ -34,9 +34,8 @@ const DONE_KEPT: TimeDelta = TimeDelta::days(1);
 /// # Errors
 /// When the database cannot be reached.
 pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, run_at: DateTime<Utc>) -> Result<Uuid> {
-    let row = row(job, SOON, run_at)?;
-    let id = row.id.clone().unwrap();
-    Entity::insert(row).exec_without_returning(transaction).await?;
+    let id = Uuid::now_v7();
+    Entity::insert(row(id, job, SOON, run_at)?).exec_without_returning(transaction).await?;
     // Delivered by the commit, and not without it.
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
@@ -64,15 +63,15 @@ pub(super) async fn queue_discreetly(accounts: &Accounts, job: &Job) -> Result<(
 /// # Errors
 /// When the database cannot be reached.
 pub async fn enqueue_once(db: &Db, job: &Job, key: String, run_at: DateTime<Utc>) -> Result<bool> {
-    let row = ActiveModel { unique_key: Set(Some(key)), ..row(job, SOME_TIME, run_at)? };
+    let row = ActiveModel { unique_key: Set(Some(key)), ..row(Uuid::now_v7(), job, SOME_TIME, run_at)? };
     let unless_there = OnConflict::column(Column::UniqueKey).do_nothing().to_owned();
     Ok(Entity::insert(row).on_conflict(unless_there).exec_without_returning(db).await? > 0)
 }
 
-fn row(job: &Job, priority: i16, run_at: DateTime<Utc>) -> Result<ActiveModel> {
+fn row(id: Uuid, job: &Job, priority: i16, run_at: DateTime<Utc>) -> Result<ActiveModel> {
     let payload = serde_json::to_value(job).map_err(Error::internal)?;
     Ok(ActiveModel {
-        id: Set(Uuid::now_v7()),
+        id: Set(id),
         kind: Set(payload["kind"].as_str().unwrap_or_default().to_owned()),
         payload: Set(payload.to_string()),
         status: Set(Status::Queued),

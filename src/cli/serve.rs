@@ -12,7 +12,7 @@ use super::Outcome;
 use super::signals::Signals;
 use crate::app;
 use crate::core::config::{Environment, FirstSuperuser, Settings};
-use crate::core::{migrate, server};
+use crate::core::{memory, migrate, server};
 use crate::documents::{CHAT, DOCS};
 use crate::jobs::worker::work;
 use crate::schemas::password::NewPassword;
@@ -37,7 +37,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let settings = std::sync::Arc::clone(&state.settings);
     let readiness = state.readiness.clone();
     let db = state.db.clone();
-    let watch = tokio::spawn(state.pulse.clone().watch(settings.database.clone()));
+    let watch = tokio::spawn(state.pulse.watch(settings.database.clone()));
     let address = (settings.server.host.as_str(), settings.server.port);
     let listener = TcpListener::bind(address)
         .await
@@ -53,6 +53,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         tracing::info!("a chat to try is at http://{address}{CHAT}");
     }
 
+    tokio::spawn(memory::give_back());
     let (hub, accounts) = (state.hub.clone(), state.accounts.clone());
     let background = readiness.clone();
     tokio::spawn(async move { tokio::join!(hub.run(&background), presence::watch(&accounts, &hub)) });

@@ -1,6 +1,5 @@
 //! Whether the database says anything at all.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,24 +15,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to rest before it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A flag that clones share: false while the database is frozen. It starts as true, and stays so unless somebody
-/// keeps [`Self::watch`] going.
+/// A flag that copies share: false while the database is frozen. It starts as true, and stays so unless somebody
+/// keeps [`Self::watch`] going. It is never freed, like the process that it belongs to, so that each request can hold it
+/// without counting who does.
 ///
 /// A statement has no time limit on this side of the connection: a server that has stopped, or a network that swallows
 /// everything, keeps a request waiting until its own deadline. Requests that wait look here (`middleware::deadline`).
-#[derive(Debug, Clone)]
-pub struct Pulse(Arc<AtomicBool>);
+#[derive(Debug, Clone, Copy)]
+pub struct Pulse(&'static AtomicBool);
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+        Self(Box::leak(Box::new(AtomicBool::new(true))))
     }
 }
 
 impl Pulse {
     /// Whether the database answered when it was asked last.
     #[must_use]
-    pub fn is_there(&self) -> bool {
+    pub fn is_there(self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 

@@ -3,7 +3,7 @@
 //! `Transfer-Encoding`, which may say `chunked` once and nothing else. What follows our answer 101 is no request and
 //! passes as it is; that a request asks for one changes nothing.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -68,18 +68,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StrictHeads<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
 }
 
 /// Where in the stream of requests the next byte stands.
@@ -126,31 +114,32 @@ impl Scan {
             }
             let end = memchr::memchr(b'\n', rest);
             let part = &rest[..end.unwrap_or(rest.len())];
-            let room = KEPT.saturating_sub(self.line.len()).min(part.len());
-            self.line.extend_from_slice(&part[..room]);
-            self.last = part.last().copied().unwrap_or(self.last);
+            let last = part.last().copied().unwrap_or(self.last);
+            let accepts = if self.line.is_empty() && end.is_some() {
+                // Nearly every line: judged where it is.
+                self.accepts(&part[..part.len().min(KEPT)], last)
+            } else {
+                let room = KEPT.saturating_sub(self.line.len()).min(part.len());
+                self.line.extend_from_slice(&part[..room]);
+                self.last = last;
+                end?;
+                let line = std::mem::take(&mut self.line);
+                self.accepts(&line, last)
+            };
             at += end? + 1;
-            if !self.accepts_line() {
+            if !accepts {
                 return Some(at - 1);
             }
-            self.line.clear();
             self.last = 0;
         }
         None
     }
 
-    fn accepts_line(&mut self) -> bool {
-        let line = std::mem::take(&mut self.line);
-        let accepts = self.accepts(&line);
-        // Its room is for the next one.
-        self.line = line;
-        accepts
-    }
-
-    fn accepts(&mut self, line: &[u8]) -> bool {
+    /// Takes a line: its beginning, and its last byte before the line feed.
+    fn accepts(&mut self, line: &[u8], last: u8) -> bool {
         let is_empty = line == b"\r";
         match self.place {
-            _ if self.last != b'\r' => return false,
+            _ if last != b'\r' => return false,
             Place::Start if !is_empty => {
                 (self.length, self.chunked) = (None, false);
                 self.place = Place::Head;

@@ -14,6 +14,7 @@ mod origin;
 mod path;
 mod query;
 mod strict;
+mod trace;
 
 use std::cell::Cell;
 
@@ -34,6 +35,7 @@ pub use origin::KnownOrigin;
 pub use path::ValidPath;
 pub use query::ValidQuery;
 use strict::Strict;
+pub use trace::FromTrace;
 
 use crate::core::schema::{self, Loc, Problem};
 use crate::error::{Error, Result};

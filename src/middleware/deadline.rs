@@ -39,7 +39,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        Limited { answer: self.inner.call(request), limit: self.limit, pulse: self.pulse.clone(), end: None }
+        Limited { answer: self.inner.call(request), limit: self.limit, pulse: self.pulse, end: None }
     }
 }
 
@@ -67,7 +67,7 @@ where
         if let Poll::Ready(outcome) = this.answer.poll(cx) {
             return Poll::Ready(outcome);
         }
-        let end = this.end.get_or_insert_with(|| Box::pin(end(*this.limit, this.pulse.clone())));
+        let end = this.end.get_or_insert_with(|| Box::pin(end(*this.limit, *this.pulse)));
         let cause = ready!(end.as_mut().poll(cx));
         Poll::Ready(Ok(Error::Unavailable(cause.into()).into_response().map(|_| B::default())))
     }

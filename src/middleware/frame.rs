@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::header::{self, Entry};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::{Either, ready};
@@ -17,6 +18,7 @@ use tower::Service;
 use tracing::Instrument;
 
 use super::{compress, errors, process_time, request_id};
+use crate::core::trace_context::{REQUEST_ID, RequestId};
 
 /// One service for all of it, with one future on the heap, because every request pays for it.
 #[derive(Clone)]
@@ -59,7 +61,7 @@ where
             path = ?request.uri().path(),
         );
         // For whatever the request leads to.
-        request.headers_mut().insert(request_id::HEADER, id.clone());
+        request.extensions_mut().insert(RequestId(id.clone()));
         let answer = span.in_scope(|| self.inner.call(request));
         // Not an async block, which would move the whole future below it once more.
         let framed = answer.then(move |outcome| {
@@ -80,18 +82,17 @@ where
 
 fn add_headers(headers: &mut HeaderMap, id: HeaderValue, start: Instant) {
     headers.reserve(5);
-    headers.insert(request_id::HEADER, id);
+    headers.insert(REQUEST_ID, id);
     headers.insert(process_time::HEADER, process_time::since(start));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // What CORS adds depends on it, and so does whether it adds anything.
     headers.append(header::VARY, HeaderValue::from_static("origin"));
-    if headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+    if let Entry::Vacant(policy) = headers.entry(header::CONTENT_SECURITY_POLICY) {
+        // Data, which is shown nowhere and loads nothing.
+        policy.insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    } else {
         // A page, which brings its own policy.
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    } else {
-        // Data, which is shown nowhere and loads nothing.
-        let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
 }

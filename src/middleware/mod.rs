@@ -6,6 +6,7 @@ mod cors;
 mod deadline;
 mod errors;
 mod frame;
+mod only_if;
 mod process_time;
 mod rate_limit;
 mod refuse;
@@ -21,14 +22,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::header;
 use axum::response::Response;
-use tower::ServiceBuilder;
 use tower::layer::layer_fn;
-use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceBuilder};
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 use catch_panic::CatchPanic;
 use deadline::Deadline;
+use only_if::OnlyIf;
 use rate_limit::RateLimit;
 use refuse::Refuse;
 use trusted_host::TrustedHosts;
@@ -38,14 +39,16 @@ use crate::core::config::Settings;
 use crate::core::pulse::Pulse;
 use crate::core::rate_limit::Limiter;
 
-/// What answers requests: the router inside its middleware. Always ready.
-pub type App = BoxCloneSyncService<Request, Response, Infallible>;
-
-/// Wraps the router in the whole stack. Read downwards, it is the way of a request; upwards, of its answer.
+/// Wraps the router in the whole stack: what answers requests, and is always ready. Read downwards, it is the way of a request; upwards, of its answer.
 ///
 /// Layers stand around the router, not on its routes: each is built once, not once a route, and
 /// `NormalizePath` has to act before the router looks at the path.
-pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>, pulse: &Pulse) -> App {
+pub fn apply(
+    router: Router,
+    settings: &Arc<Settings>,
+    limiter: &Arc<Limiter>,
+    pulse: Pulse,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<> {
     let server = &settings.server;
     let seconds = Duration::from_secs;
     let trusted = TrustedHosts::new(&server.allowed_hosts);
@@ -55,24 +58,28 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>, p
         let (limiter, settings) = (Arc::clone(limiter), Arc::clone(settings));
         layer_fn(move |inner| RateLimit { inner, limiter: Arc::clone(&limiter), settings: Arc::clone(&settings) })
     });
-    let (cors, pulse) = (cors::layer(&settings.cors), pulse.clone());
-    let stack = ServiceBuilder::new()
+    let cors = cors::layer(&settings.cors);
+    ServiceBuilder::new()
         // Secrets are marked before anything could print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         // `/items/` is `/items`, without a redirect.
-        .layer(NormalizePathLayer::trim_trailing_slash())
+        .layer_fn(|inner| OnlyIf::new(has_a_long_path, &NormalizePathLayer::trim_trailing_slash(), inner))
         // Request id, span and log line, process time, fixed headers, compression, and the body of every error
         // that comes up from below. It belongs on every answer, a CORS preflight's included, and never
         // answers by itself, so it may stand outside CORS.
         .layer_fn(frame::Frame::new)
         // Outside everything that can refuse a request, so that a page can read why it was refused.
-        .layer_fn(move |inner| cors::Cors::new(inner, &cors))
+        .layer_fn(move |inner| OnlyIf::new(cors::names_an_origin, &cors, inner))
         .layer_fn(|inner| CatchPanic { inner })
         .layer_fn(move |inner| Refuse { inner, trusted: trusted.clone() })
         .option_layer(requests)
-        .layer_fn(move |inner| Deadline { inner, limit: request_timeout, pulse: pulse.clone() })
+        .layer_fn(move |inner| Deadline { inner, limit: request_timeout, pulse })
         // Last: who asks, and whether he may, is found out when the body is there.
         .layer_fn(move |inner| WholeBody { inner, limit: max_body, time: body_timeout })
-        .service(router);
-    BoxCloneSyncService::new(stack)
+        .service(router)
+}
+
+/// `/` ends with a slash, too: normalising it would take the URI apart and put it together again.
+fn has_a_long_path(request: &Request) -> bool {
+    request.uri().path() != "/"
 }

@@ -1,15 +1,14 @@
 //! `X-Request-ID`: one name for a request, in the log and in the answer.
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::HeaderValue;
 use uuid::Uuid;
 
-/// The header's name.
-pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+use crate::core::trace_context::REQUEST_ID;
 
 /// The client's id when it is harmless, else a new one.
 pub(super) fn of(request: &Request) -> HeaderValue {
-    match request.headers().get(HEADER) {
+    match request.headers().get(REQUEST_ID) {
         Some(id) if is_harmless(id) => id.clone(),
         _ => new(),
     }
@@ -23,6 +22,7 @@ fn is_harmless(id: &HeaderValue) -> bool {
 
 fn new() -> HeaderValue {
     let mut text = Uuid::encode_buffer();
-    let id = Uuid::now_v7().simple().encode_lower(&mut text);
+    // Without the time, which would be asked for once more: the log has it.
+    let id = Uuid::new_v4().simple().encode_lower(&mut text);
     HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }

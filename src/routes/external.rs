@@ -2,13 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentUser;
-use crate::core::trace_context::TraceContext;
 use crate::error::Result;
-use crate::extract::ValidQuery;
+use crate::extract::{FromTrace, ValidQuery};
 use crate::schemas::external::{CombinedData, CombinedFilter, ExternalData};
 use crate::schemas::message::ErrorRead;
 use crate::schemas::scope::ITEMS_READ;
@@ -31,9 +29,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 async fn read_external_data(
     State(upstream): State<Upstream>,
     _: CurrentUser<ITEMS_READ>,
-    headers: HeaderMap,
+    FromTrace(trace): FromTrace,
 ) -> Result<Json<ExternalData>> {
-    external::read(&upstream, &TraceContext::of(&headers)).await.map(Json)
+    external::read(&upstream, &trace).await.map(Json)
 }
 
 /// Read three things that the other service says, all at once.
@@ -47,8 +45,8 @@ async fn read_external_data(
 async fn read_combined_data(
     State(upstream): State<Upstream>,
     _: CurrentUser<ITEMS_READ>,
-    headers: HeaderMap,
+    FromTrace(trace): FromTrace,
     ValidQuery(filter): ValidQuery<CombinedFilter>,
 ) -> Result<Json<CombinedData>> {
-    external::combine(&upstream, &TraceContext::of(&headers), filter).await.map(Json)
+    external::combine(&upstream, &trace, filter).await.map(Json)
 }

@@ -7,10 +7,11 @@ use keel::core::security::Passwords;
 use keel::schemas::login::Token;
 use keel::schemas::user::UserRead;
 use keel::services::accounts::Accounts;
-use keel::state::AppState;
+use keel::state::Parts;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
+use crate::support::app::build;
 use crate::support::{Answer, Client, TestApp};
 
 const ROUTES: [&str; 3] = ["/token", "/login/access-token", "/api/v1/token"];
@@ -79,8 +80,8 @@ async fn a_hash_is_computed_whether_the_user_exists_or_not() {
     root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
     let none = AuthSettings { hash_concurrency: 0, ..app.state.settings.auth.clone() };
     let accounts = Accounts { passwords: Passwords::new(&none).unwrap(), ..(*app.state.accounts).clone() }.into();
-    let state = AppState { accounts, ..app.state.clone() };
-    let nobody = Client::new(keel::app::build(state), None);
+    let parts = Parts { accounts, ..(*app.state).clone() };
+    let nobody = Client::new(build(parts.into()), None);
     let (known, inactive, unknown, unknown_email) = tokio::join!(
         login(&nobody, "/token", "ann", PASSWORD),
         login(&nobody, "/token", "eve", PASSWORD),

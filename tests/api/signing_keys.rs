@@ -6,7 +6,8 @@ use keel::schemas::user::UserRead;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp};
+use crate::support::app::build;
+use crate::support::{App, Client, TestApp};
 
 /// Made with `openssl genpkey -algorithm ed25519`, for nothing else.
 const PRIVATE: [&str; 2] = [
@@ -16,19 +17,19 @@ const PRIVATE: [&str; 2] = [
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The same application on the same database, with other keys.
-async fn with_keys(app: &TestApp, change: impl FnOnce(&mut AuthSettings)) -> keel::middleware::App {
+async fn with_keys(app: &TestApp, change: impl FnOnce(&mut AuthSettings)) -> App {
     let mut settings = (*app.state.settings).clone();
     change(&mut settings.auth);
     let db = app.database.connect().await;
-    keel::app::build(keel::state::AppState::new(settings, db, app.state.accounts.clock.clone()).unwrap())
+    build(keel::state::AppState::new(settings, db, app.state.accounts.clock.clone()).unwrap())
 }
 
 /// What this client is answered by the application with other keys.
-async fn at(client: &Client, app: &keel::middleware::App) -> crate::support::Answer {
+async fn at(client: &Client, app: &App) -> crate::support::Answer {
     Client { app: app.clone(), ..client.clone() }.get("/users/me").await
 }
 
-async fn key_set(app: &keel::middleware::App) -> Vec<Value> {
+async fn key_set(app: &App) -> Vec<Value> {
     let set: Value = Client::new(app.clone(), None).get("/.well-known/jwks.json").await.ok();
     set["keys"].as_array().unwrap().clone()
 }

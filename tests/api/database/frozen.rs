@@ -44,7 +44,7 @@ async fn a_frozen_database_is_not_waited_for() {
     let Some((app, is_frozen)) = start(|settings| settings.acquire_timeout_ms = 60_000).await else { return };
     // Requests that wait as long as they can for a connection, and a watch that is told to be hasty.
     let hasty = DatabaseSettings { acquire_timeout_ms: 100, ..app.state.settings.database.clone() };
-    let watch = tokio::spawn(app.state.pulse.clone().watch(hasty));
+    let watch = tokio::spawn(app.state.pulse.watch(hasty));
     let ann = app.user("ann").await;
     let nobody = app.anonymous();
     let login = [("username", "ann"), ("password", PASSWORD)];

@@ -23,14 +23,14 @@ use tokio::time::{Interval, interval, timeout};
 
 use crate::support::app::settings;
 use crate::support::socket::PATIENCE;
-use crate::support::{Client, TestApp};
+use crate::support::{App, Client, TestApp};
 
 /// Handlers of a test's own, behind the service's whole stack.
 fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Client {
     let mut settings = settings();
     change(&mut settings);
     let limiter = Arc::new(Limiter::new(&settings, Clock::system()).unwrap());
-    Client::new(middleware::apply(router, &settings.into(), &limiter, &Pulse::default()), None)
+    Client::new(App::new(middleware::apply(router, &settings.into(), &limiter, Pulse::default())), None)
 }
 
 /// Where the handlers of these tests are.

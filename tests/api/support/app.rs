@@ -3,19 +3,17 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use keel::app;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Settings, Sources};
 use keel::core::readiness::Readiness;
 use keel::jobs::Context;
 use keel::mail::Mailer;
-use keel::middleware::App;
 use keel::schemas::user::UserRead;
 use keel::services::{login, presence, user};
-use keel::state::AppState;
+use keel::state::{AppState, Parts};
 use serde_json::json;
 
-use super::client::{Answer, Client};
+use super::client::{Answer, App, Client};
 use super::database::TestDatabase;
 use super::outbox::Outbox;
 use super::socket::TestServer;
@@ -42,9 +40,14 @@ pub fn settings() -> Settings {
     config::load(&Sources { variables, ..Sources::default() }).unwrap()
 }
 
+/// The application of this state.
+pub fn build(state: AppState) -> App {
+    App::new(keel::app::build(state))
+}
+
 /// What `serve` lets run beside the server.
 fn accompany(state: &AppState) {
-    let AppState { hub, accounts, readiness, .. } = state.clone();
+    let Parts { hub, accounts, readiness, .. } = (**state).clone();
     tokio::spawn(async move { tokio::join!(hub.run(&readiness), presence::watch(&accounts, &hub)) });
 }
 
@@ -78,7 +81,7 @@ impl TestApp {
         };
         let outbox = Outbox::new(outbox, jobs.clone());
         accompany(&state);
-        Self { app: app::build(state.clone()), state, database, jobs, outbox, offset }
+        Self { app: build(state.clone()), state, database, jobs, outbox, offset }
     }
 
     /// The same application as in another process: with connections, and with a memory, of its own.
@@ -86,7 +89,7 @@ impl TestApp {
         let db = self.database.connect().await;
         let state = AppState::new((*self.state.settings).clone(), db, self.state.accounts.clock.clone()).unwrap();
         accompany(&state);
-        app::build(state)
+        build(state)
     }
 
     /// The application on a socket.

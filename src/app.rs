@@ -15,8 +15,8 @@ use crate::{documents, middleware, routes};
 /// Builds the application. Does no I/O.
 #[must_use]
 pub fn build(
-    state: AppState,
-) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync {
+    state: &AppState,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<> {
     let (router, document) = parts();
     let router = router.merge(documents::router(&document, &state.settings).with_state(()));
     let router = router.with_state(state.clone());

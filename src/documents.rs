@@ -155,12 +155,13 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
         return pages.layer(policy);
     }
     let json = Bytes::from(document.to_json().unwrap_or_default());
-    let redoc = Bytes::from(redoc_page(&document.info.title));
-    let docs = Bytes::from(SWAGGER_PAGE.replace("{title}", &document.info.title));
+    let title = document.info.title.clone();
+    let docs = Bytes::from(SWAGGER_PAGE.replace("{title}", &title));
     let pages = pages
         .route(DOCS, get(async || Html(docs)))
         .route(&format!("{DOCS}/{{file}}"), get(swagger_file))
-        .route(REDOC, get(async || Html(redoc)))
+        // Made when it is asked for: it is a megabyte.
+        .route(REDOC, get(async move || Html(redoc_page(&title))))
         .layer(policy);
     Router::new().route(OPENAPI, get(async || ([(header::CONTENT_TYPE, "application/json")], json))).merge(pages)
 }

@@ -12,7 +12,7 @@ use super::Outcome;
 use super::signals::Signals;
 use crate::app;
 use crate::core::config::{Environment, FirstSuperuser, Settings};
-use crate::core::{memory, migrate, server};
+use crate::core::{migrate, server};
 use crate::documents::{CHAT, DOCS};
 use crate::jobs::worker::work;
 use crate::schemas::password::NewPassword;
@@ -53,7 +53,6 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         tracing::info!("a chat to try is at http://{address}{CHAT}");
     }
 
-    tokio::spawn(memory::give_back());
     let (hub, accounts) = (state.hub.clone(), state.accounts.clone());
     let background = readiness.clone();
     tokio::spawn(async move { tokio::join!(hub.run(&background), presence::watch(&accounts, &hub)) });
@@ -67,7 +66,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         tokio::spawn(work(context, stop, grace))
     });
     let tasks = state.accounts.tasks.clone();
-    let app = app::build(state);
+    let app = app::build(&state);
     let stopping = OnceLock::new();
     let signal = || async {
         signals.next().await;

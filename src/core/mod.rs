@@ -7,7 +7,6 @@ pub mod config;
 mod connection_timer;
 pub mod database;
 pub mod idempotency;
-pub mod memory;
 pub mod migrate;
 pub mod pulse;
 pub mod rate_limit;

@@ -81,7 +81,7 @@ async fn a_hash_is_computed_whether_the_user_exists_or_not() {
     let none = AuthSettings { hash_concurrency: 0, ..app.state.settings.auth.clone() };
     let accounts = Accounts { passwords: Passwords::new(&none).unwrap(), ..(*app.state.accounts).clone() }.into();
     let parts = Parts { accounts, ..(*app.state).clone() };
-    let nobody = Client::new(build(parts.into()), None);
+    let nobody = Client::new(build(&parts.into()), None);
     let (known, inactive, unknown, unknown_email) = tokio::join!(
         login(&nobody, "/token", "ann", PASSWORD),
         login(&nobody, "/token", "eve", PASSWORD),

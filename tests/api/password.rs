@@ -135,7 +135,7 @@ async fn a_hash_of_other_costs_is_replaced_at_the_next_login() {
     let mut dearer = app.state.settings.auth.clone();
     (dearer.hash_memory_kib, dearer.hash_iterations) = (16, 2);
     let accounts = Accounts { passwords: Passwords::new(&dearer).unwrap(), ..(*app.state.accounts).clone() }.into();
-    let dearer = Client::new(build(Parts { accounts, ..(*app.state).clone() }.into()), None);
+    let dearer = Client::new(build(&Parts { accounts, ..(*app.state).clone() }.into()), None);
     dearer.form("/token", &[("username", "ann"), ("password", PASSWORD)]).await.ok::<Token>();
     let after = hash(&app, &ann).await;
     assert!(before.contains("m=8,t=1") && after.contains("m=16,t=2"), "{before} {after}");

@@ -104,6 +104,17 @@ async fn a_connection_is_kept_for_the_next_request_but_not_for_ever() {
 }
 
 #[tokio::test]
+async fn every_request_of_a_connection_has_the_whole_time() {
+    let server = start(gated().0, |settings| settings.header_timeout_seconds = 2).await;
+    let mut client = server.connect().await;
+    // Longer than the time of one request, all together; each alone far from it.
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert_eq!(client.get("/").await.body, b"hello");
+    }
+}
+
+#[tokio::test]
 async fn slow_clients_do_not_hold_up_the_others() {
     let server = start(gated().0, |_| {}).await;
     let mut slow = Vec::new();

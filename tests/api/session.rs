@@ -180,7 +180,7 @@ async fn within_the_second_the_database_is_not_asked_who_it_is() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let accounts = Accounts { callers: Callers::new(1_000_000), ..(*app.state.accounts).clone() }.into();
-    let ann = Client { app: build(Parts { accounts, ..(*app.state).clone() }.into()), ..ann };
+    let ann = Client { app: build(&Parts { accounts, ..(*app.state).clone() }.into()), ..ann };
     ann.get("/users/me").await.ok::<UserRead>();
     app.state.db.clone().close().await.unwrap();
     ann.get("/users/me").await.ok::<UserRead>();

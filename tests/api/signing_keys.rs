@@ -21,7 +21,7 @@ async fn with_keys(app: &TestApp, change: impl FnOnce(&mut AuthSettings)) -> App
     let mut settings = (*app.state.settings).clone();
     change(&mut settings.auth);
     let db = app.database.connect().await;
-    build(keel::state::AppState::new(settings, db, app.state.accounts.clock.clone()).unwrap())
+    build(&keel::state::AppState::new(settings, db, app.state.accounts.clock.clone()).unwrap())
 }
 
 /// What this client is answered by the application with other keys.

@@ -41,7 +41,7 @@ pub fn settings() -> Settings {
 }
 
 /// The application of this state.
-pub fn build(state: AppState) -> App {
+pub fn build(state: &AppState) -> App {
     App::new(keel::app::build(state))
 }
 
@@ -81,7 +81,7 @@ impl TestApp {
         };
         let outbox = Outbox::new(outbox, jobs.clone());
         accompany(&state);
-        Self { app: build(state.clone()), state, database, jobs, outbox, offset }
+        Self { app: build(&state), state, database, jobs, outbox, offset }
     }
 
     /// The same application as in another process: with connections, and with a memory, of its own.
@@ -89,7 +89,7 @@ impl TestApp {
         let db = self.database.connect().await;
         let state = AppState::new((*self.state.settings).clone(), db, self.state.accounts.clock.clone()).unwrap();
         accompany(&state);
-        build(state)
+        build(&state)
     }
 
     /// The application on a socket.

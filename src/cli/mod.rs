@@ -14,6 +14,7 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
 
 use crate::app;
 use crate::core::clock::Clock;
@@ -96,6 +97,13 @@ fn print(text: &str) -> Outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Says which program starts, and how it is set up.
+fn announce(settings: &Settings) {
+    // Of the database's address the kind only: the rest may hold a password.
+    let database = settings.database.url.expose_secret().split(':').next();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), environment = ?settings.environment, database, "starting");
 }
 
 /// The state of a process, with a database that answers.

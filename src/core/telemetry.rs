@@ -1,6 +1,7 @@
 //! What the process says about itself.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
@@ -19,6 +20,12 @@ const INDISCREET: [&str; 2] = ["sea_orm::driver", "rustls"];
 #[must_use]
 pub fn is_discreet(metadata: &Metadata<'_>) -> bool {
     *metadata.level() < Level::TRACE || !INDISCREET.iter().any(|target| metadata.target().starts_with(target))
+}
+
+/// A time as it is logged: in milliseconds, to the microsecond.
+#[must_use]
+pub fn milliseconds(time: Duration) -> f64 {
+    f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 /// Sends log lines to standard output, one an event. `filter` is `RUST_LOG`'s value.

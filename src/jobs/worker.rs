@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use super::{Context, Failure, listen, run, schedule};
+use crate::core::telemetry::milliseconds;
 use crate::error::Error;
 use crate::services::job::lease::{self, Taken, Terms};
 use crate::services::job::{self, Status};
@@ -160,7 +161,7 @@ async fn perform(context: &Context, terms: &Terms, taken: Taken) {
         }
         (Ok(()), Ok(_)) => {
             count("done");
-            tracing::info!(%id, kind, attempt, duration_ms = elapsed.as_millis(), "job done");
+            tracing::info!(%id, kind, attempt, duration_ms = milliseconds(elapsed), "job done");
         }
         (Err(Failure { error, .. }), Ok(Some(again))) => {
             count("failed");

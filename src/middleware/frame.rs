@@ -18,6 +18,7 @@ use tower::Service;
 use tracing::Instrument;
 
 use super::{compress, errors, process_time, request_id};
+use crate::core::telemetry::milliseconds;
 use crate::core::trace_context::{REQUEST_ID, RequestId};
 
 /// One service for all of it, with one future on the heap, because every request pays for it.
@@ -68,7 +69,8 @@ where
             let Ok(response) = outcome;
             let mut response = response.map(Body::new);
             errors::render(&mut response, format, &id);
-            tracing::info!(status = response.status().as_u16(), duration_ms = start.elapsed().as_millis(), "answered");
+            let status = response.status().as_u16();
+            tracing::info!(status, duration_ms = milliseconds(start.elapsed()), "answered");
             add_headers(response.headers_mut(), id, start);
             if compress::is_worth_it(&response) {
                 Either::Right(Box::pin(compress::compress(response, encoding).map(Ok)))

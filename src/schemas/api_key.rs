@@ -13,6 +13,7 @@ use crate::core::schema::{documented, documented_parameters};
 
 /// What somebody says to make a key.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "name": "backup", "scope": "items:read" }))]
 pub struct ApiKeyCreate {
     /// What the key is for.
     #[validate(length(min = 1, max = 100), regex(path = *LINE))]

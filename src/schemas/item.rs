@@ -58,6 +58,7 @@ pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), Val
 /// What a client says to change an item: only what is present.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
+#[schemars(example = serde_json::json!({ "price": "24.90" }))]
 pub struct ItemUpdate {
     /// The item's name.
     #[serde(deserialize_with = "patch::required")]

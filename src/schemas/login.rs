@@ -50,6 +50,7 @@ pub struct Token {
 
 /// A refresh token, to be spent.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "refresh_token": "as /token gave it" }))]
 pub struct RefreshRequest {
     /// The newest refresh token of the session.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
@@ -58,6 +59,7 @@ pub struct RefreshRequest {
 
 /// Whose password was forgotten, or whose address is to be confirmed.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "email": "ann@example.com" }))]
 pub struct EmailRequest {
     /// The address of the account.
     pub email: Email,
@@ -72,6 +74,7 @@ pub struct EmailPath {
 
 /// A new password, on the strength of a mailed link.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "token": "from the link in the mail", "new_password": "correct horse battery" }))]
 pub struct PasswordReset {
     /// The token of the link.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
@@ -82,6 +85,7 @@ pub struct PasswordReset {
 
 /// A mailed link that was followed.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "token": "from the link in the mail" }))]
 pub struct EmailVerification {
     /// The token of the link.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]

@@ -9,6 +9,7 @@ use crate::core::schema::documented;
 
 /// What somebody is to be told by mail.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "email": "ann@example.com", "message": "The kettle is on." }))]
 pub struct NotificationCreate {
     /// Whom.
     pub email: Email,

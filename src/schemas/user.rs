@@ -59,6 +59,7 @@ impl UserCreate {
 /// What users say to change themselves: only what is present.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
+#[schemars(example = serde_json::json!({ "full_name": "Ann Example", "age": 31 }))]
 pub struct UserUpdateMe {
     /// To log in with; unique whatever its case. A new one needs a login of a moment ago, or `current_password`.
     #[serde(deserialize_with = "patch::required")]
@@ -89,6 +90,7 @@ pub struct UserUpdateMe {
 /// What a superuser says to change a user: only what is present.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
+#[schemars(example = serde_json::json!({ "is_active": false }))]
 pub struct UserUpdate {
     /// To log in with; unique whatever its case.
     #[serde(deserialize_with = "patch::required")]
@@ -126,6 +128,7 @@ pub struct UserUpdate {
 
 /// What users say to change their password.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "current_password": "correct horse battery", "new_password": "staple battery horse" }))]
 pub struct PasswordUpdate {
     /// The password that is set.
     pub current_password: Password,

@@ -52,14 +52,13 @@ where
         let start = Instant::now();
         let id = request_id::of(&request);
         let format = errors::Format::accepted_by(request.headers());
-        // The path is printed with `?`, which escapes line breaks and control characters. No query
-        // string: it may hold secrets.
         let encoding = request.headers().get(header::ACCEPT_ENCODING).cloned();
+        // No line break or control character of a path stands in the log. No query string: it may hold secrets.
         let span = tracing::info_span!(
             "request",
             id = id.to_str().unwrap_or_default(),
             method = %request.method(),
-            path = ?request.uri().path(),
+            path = %request.uri().path().escape_debug(),
         );
         // For whatever the request leads to.
         request.extensions_mut().insert(RequestId(id.clone()));

@@ -76,6 +76,9 @@ impl Cli {
         if !matches!(self.command, Some(Command::Doctor | Command::Healthcheck)) {
             telemetry::init(&settings.telemetry, sources.get("RUST_LOG"))?;
         }
+        if matches!(self.command, None | Some(Command::Serve | Command::Worker)) {
+            announce(&settings);
+        }
         runtime.block_on(async {
             match self.command {
                 None | Some(Command::Serve) => serve::run(settings).await,

@@ -25,7 +25,6 @@ const CLOSING: Duration = Duration::from_secs(1);
 
 /// Migrates, makes the first superuser, serves until asked to stop.
 pub(super) async fn run(settings: Settings) -> Outcome {
-    super::announce(&settings);
     let auto_migrate = settings.database.auto_migrate;
     let state = super::state(settings).await?;
     if auto_migrate {

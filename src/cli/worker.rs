@@ -12,7 +12,6 @@ use crate::jobs::worker::work;
 
 /// Runs jobs until asked to stop, and nothing else.
 pub(super) async fn run(settings: Settings) -> Outcome {
-    super::announce(&settings);
     let grace = Duration::from_secs(settings.server.shutdown_grace_seconds);
     let auto_migrate = settings.database.auto_migrate;
     let state = super::state(settings).await?;

@@ -197,6 +197,9 @@ const SWAGGER_PAGE: &str = r##"<!DOCTYPE html>
       displayRequestDuration: true,
       persistAuthorization: true,
       tryItOutEnabled: true,
+      // The field for an API key would take the focus, and the login above it would be out of sight.
+      plugins: [() => ({ wrapComponents: { Input: (Input, system) => (props) =>
+        system.React.createElement(Input, { ...props, autoFocus: false }) } })],
     });
   </script>
 </body>

@@ -39,7 +39,8 @@ use crate::core::config::Settings;
 use crate::core::pulse::Pulse;
 use crate::core::rate_limit::Limiter;
 
-/// Wraps the router in the whole stack: what answers requests, and is always ready. Read downwards, it is the way of a request; upwards, of its answer.
+/// Wraps the router in the whole stack: what answers requests, and is always ready. Read downwards, it is the way of a
+/// request; upwards, of its answer.
 ///
 /// Layers stand around the router, not on its routes: each is built once, not once a route, and
 /// `NormalizePath` has to act before the router looks at the path.
@@ -63,7 +64,7 @@ pub fn apply(
         // Secrets are marked before anything could print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         // `/items/` is `/items`, without a redirect.
-        .layer_fn(|inner| OnlyIf::new(has_a_long_path, &NormalizePathLayer::trim_trailing_slash(), inner))
+        .layer_fn(|inner| OnlyIf::new(is_below_root, &NormalizePathLayer::trim_trailing_slash(), inner))
         // Request id, span and log line, process time, fixed headers, compression, and the body of every error
         // that comes up from below. It belongs on every answer, a CORS preflight's included, and never
         // answers by itself, so it may stand outside CORS.
@@ -80,6 +81,6 @@ pub fn apply(
 }
 
 /// `/` ends with a slash, too: normalising it would take the URI apart and put it together again.
-fn has_a_long_path(request: &Request) -> bool {
+fn is_below_root(request: &Request) -> bool {
     request.uri().path() != "/"
 }

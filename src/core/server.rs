@@ -128,9 +128,7 @@ where
         http.header_read_timeout(Duration::from_secs(settings.header_timeout_seconds))
             // Up to 100 headers, hyper's own limit; more are answered 431 as well.
             .max_header_size(MAX_HEADER_BYTES)
-            .max_buf_size(MAX_HEADER_BYTES)
-            // Head and body of an answer in one piece: copying a small body costs less than a list of two.
-            .writev(false);
+            .max_buf_size(MAX_HEADER_BYTES);
         Self {
             service,
             http,

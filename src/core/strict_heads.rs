@@ -3,7 +3,7 @@
 //! `Transfer-Encoding`, which may say `chunked` once and nothing else. What follows our answer 101 is no request and
 //! passes as it is; that a request asks for one changes nothing.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +18,8 @@ use super::server::Shared;
 const POISON: &[u8] = b"\0\r\n\r\n";
 /// What is kept of a line: enough for the names and numbers that matter.
 const KEPT: usize = 64;
+/// In bytes: an answer of up to this much is written in one piece.
+const SMALL: usize = 1024;
 
 /// A connection of which only strict heads are read.
 pub(super) struct StrictHeads<S> {
@@ -37,17 +39,21 @@ impl<S> StrictHeads<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for StrictHeads<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let before = buf.filled().len();
         if this.refused.is_none() {
-            let before = buf.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
             if this.shared.is_upgraded.load(Ordering::Relaxed) {
                 return Poll::Ready(Ok(()));
             }
             let Some(at) = this.scan.refuses(&buf.filled()[before..]) else { return Poll::Ready(Ok(())) };
             buf.set_filled(before + at);
-            this.refused = Some(POISON);
+            this.refused = Some(if this.scan.is_in_a_head() { POISON } else { b"" });
         }
         if let Some(poison) = &mut this.refused {
+            // Between chunks the poison could pass for an extension, and its end for that of the body.
+            if poison.is_empty() && buf.filled().len() == before {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
             let (now, later) = poison.split_at(poison.len().min(buf.remaining()));
             buf.put_slice(now);
             *poison = later;
@@ -67,6 +73,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StrictHeads<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    /// Copies head and body of a small answer together, which is cheaper than to hand on a list of two. hyper can do so
+    /// itself (`writev(false)`), but does it for large answers as well, and keeps the room that they took.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if slices.iter().map(|slice| slice.len()).sum::<usize>() > SMALL {
+            return Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        }
+        let (mut piece, mut end) = ([0; SMALL], 0);
+        for slice in slices {
+            piece[end..end + slice.len()].copy_from_slice(slice);
+            end += slice.len();
+        }
+        Pin::new(&mut self.stream).poll_write(cx, &piece[..end])
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 }
 
@@ -168,6 +196,10 @@ impl Scan {
         true
     }
 
+    fn is_in_a_head(&self) -> bool {
+        matches!(self.place, Place::Start | Place::Head)
+    }
+
     fn accepts_header(&mut self, line: &[u8]) -> bool {
         let mut parts = line.splitn(2, |byte| *byte == b':');
         let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -182,7 +214,8 @@ impl Scan {
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             let is_first = self.length.is_none() && !self.chunked;
             self.chunked = true;
-            return is_first && value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+            // What was cut off could be anything.
+            return is_first && line.len() < KEPT && value.trim_ascii().eq_ignore_ascii_case(b"chunked");
         }
         true
     }

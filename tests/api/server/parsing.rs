@@ -99,6 +99,8 @@ async fn a_body_has_one_length() {
         "Transfer-Encoding: chunked, identity",
         "Transfer-Encoding: xchunked",
         "Transfer-Encoding: identity",
+        // What stands further right counts as well.
+        concat!("Transfer-Encoding: chunked", "                                                  ", ", chunked"),
     ];
     let smuggled = "0\r\n\r\nGET / HTTP/1.1\r\nHost: testserver\r\n\r\n";
     let requests = lengths.map(|length| format!("POST / HTTP/1.1\r\nHost: testserver\r\n{length}\r\n\r\n{smuggled}"));
@@ -148,8 +150,16 @@ async fn http_2_is_not_spoken() {
 
 #[tokio::test]
 async fn chunks_that_are_malformed_are_not_a_body() {
-    let chunks =
-        ["x\r\nhello\r\n0\r\n\r\n", "-1\r\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "ffffffffffffffffff\r\n"];
+    let chunks = [
+        "x\r\nhello\r\n0\r\n\r\n",
+        "-1\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "ffffffffffffffffff\r\n",
+        "5;x\nhello\r\n0\r\n\r\n",
+        "0;x\n",
+        "0;x\n\r\n",
+        "0\r\nX-Half: a\n\r\n",
+    ];
     let head = "POST / HTTP/1.1\r\nHost: testserver\r\nTransfer-Encoding: chunked";
     let others = answered_otherwise(chunks.map(|chunks| format!("{head}\r\n\r\n{chunks}")), 400).await;
     assert!(others.is_empty(), "{others:#?}");

@@ -7,11 +7,12 @@ use chrono::TimeDelta;
 use clap::Args;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Sources};
+use keel::core::database::migrate;
 use keel::core::database::{self, Db, begin_write};
-use keel::core::migrate;
 use keel::entities::job::Model;
-use keel::schemas::job::{Job, LinkMail, LinkTemplate};
-use keel::services::job::{self, Status};
+use keel::jobs::kinds::Job;
+use keel::jobs::kinds::link_mail::{LinkMail, LinkTemplate};
+use keel::jobs::queue::{self, Status};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -70,7 +71,7 @@ pub async fn run(options: Options) -> Outcome {
     let settings = config::load(&Sources { variables, ..Sources::default() })?;
     let db = database::connect(&settings.database).await?;
     migrate::up(&db).await?;
-    if job::count(&db, Status::Done).await? > 0 {
+    if queue::count(&db, Status::Done).await? > 0 {
         return Err("the database has jobs already: give it an empty one".into());
     }
 
@@ -112,17 +113,17 @@ pub async fn run(options: Options) -> Outcome {
 async fn enqueue(db: &Db, count: u64) -> Outcome {
     let transaction = begin_write(db).await?;
     for _ in 0..count {
-        job::enqueue(&transaction, &no_op(), Clock::system().now()).await?;
+        queue::enqueue(&transaction, &no_op(), Clock::system().now()).await?;
     }
     Ok(transaction.commit().await?)
 }
 
 /// All jobs, oldest first, once so many are done.
 async fn done(db: &Db, count: u64) -> Outcome<Vec<Model>> {
-    while job::count(db, Status::Done).await? < count {
+    while queue::count(db, Status::Done).await? < count {
         sleep(Duration::from_millis(100)).await;
     }
-    let mut jobs = job::list(db, Status::Done, count).await?;
+    let mut jobs = queue::list(db, Status::Done, count).await?;
     jobs.reverse();
     Ok(jobs)
 }

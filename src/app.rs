@@ -1,37 +1,31 @@
-//! The application: routes, documents and middleware, from the state alone.
-
-use std::convert::Infallible;
+//! The application: routes, documentation pages and middleware, built from the state.
 
 use axum::Router;
-use axum::extract::Request;
-use axum::response::Response;
-use tower::Service;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::middleware::{self, App};
+use crate::openapi;
+use crate::routes::{self, docs};
 use crate::state::AppState;
-use crate::{documents, middleware, routes};
 
 /// Builds the application. Does no I/O.
 #[must_use]
-pub fn build(
-    state: &AppState,
-) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<> {
-    let (router, document) = parts();
-    let router = router.merge(documents::router(&document, &state.settings).with_state(()));
-    let router = router.with_state(state.clone());
-    middleware::apply(router, &state.settings, &state.limiter, state.pulse)
+pub fn build(state: &AppState) -> App {
+    let (api, document) = api();
+    let router = api.with_state(state.clone()).merge(docs::router(&document, &state.settings));
+    middleware::apply(router, &state.settings, &state.limiter)
 }
 
 /// The OpenAPI document of everything that [`build`] serves.
 #[must_use]
 pub fn document() -> OpenApi {
-    parts().1
+    api().1
 }
 
-fn parts() -> (Router<AppState>, OpenApi) {
-    let (router, mut document) =
-        OpenApiRouter::with_openapi(documents::outline()).merge(routes::router()).split_for_parts();
-    documents::complete(&mut document);
+fn api() -> (Router<AppState>, OpenApi) {
+    let documented = OpenApiRouter::with_openapi(openapi::base_document()).merge(routes::router());
+    let (router, mut document) = documented.split_for_parts();
+    openapi::finalize(&mut document);
     (router, document)
 }

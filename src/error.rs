@@ -7,92 +7,97 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::{DbErr, SqlErr};
 
 use crate::core::database;
-use crate::core::rate_limit::Allowance;
-use crate::core::schema::Problem;
+use crate::core::security::{HashError, InvalidToken};
+use crate::rate_limit::RateLimitStatus;
 use crate::upstream::UpstreamError;
+use crate::validation::schema::Problem;
 
 /// The result of everything a request runs through.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A request's failure. Handlers, services and extractors return it; `middleware::errors` writes the
-/// answer. Cheap to clone, because it travels in the response's extensions.
+/// Why a request failed. Handlers, services and extractors return it; `middleware::errors` writes the body. Cheap to
+/// clone, because it travels in the extensions of the response.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// 400: the request cannot be served as it stands.
+    /// 400: the request cannot be served as it is.
     #[error("{0}")]
     BadRequest(&'static str),
-    /// 400 in the form of RFC 6749: the login does not hold.
+    /// 400 in the format of RFC 6749: the login failed.
     #[error("Incorrect email or password")]
     InvalidGrant,
-    /// 400 in the form of RFC 6749: the password is right, but nobody has shown that the address is.
+    /// 400 in the format of RFC 6749: the password is right, but the email address is not verified.
     #[error("The email address is not verified")]
     EmailNotVerified,
-    /// 401: no token, or one that is no good.
+    /// 401: no token, or an invalid one.
     #[error("Could not validate credentials")]
     Unauthorized,
-    /// 403: known, but not allowed.
+    /// 403: authenticated, but not allowed.
     #[error("The user doesn't have enough privileges")]
     Forbidden,
-    /// 403: a token or key that is not for this (RFC 6750).
+    /// 403: the token or key does not have the scope (RFC 6750).
     #[error("Not enough permissions")]
     InsufficientScope,
-    /// 403: allowed to who has logged in just now, or shows the password.
-    #[error("Log in again, or send current_password, to change the email address")]
+    /// 403: needs a recent login, or the password in the request.
+    #[error("Log in again, or send current_password")]
     RecentLoginRequired,
-    /// 403: a page of another origin, which the settings do not name.
+    /// 403: a browser page of an origin that the settings do not allow.
     #[error("Pages of this origin may not connect")]
     ForeignOrigin,
-    /// 404: missing, or somebody else's.
+    /// 404: missing, or not visible to the caller.
     #[error("{0}")]
     NotFound(&'static str),
-    /// 405: the path exists, the method does not.
+    /// 405: the path exists, but not with this method.
     #[error("Method Not Allowed")]
     MethodNotAllowed,
     /// 408: the body did not arrive in time.
     #[error("The request body did not arrive in time")]
     RequestTimeout,
-    /// 409: it would break what is stored.
+    /// 409: conflicts with what is stored.
     #[error("{0}")]
     Conflict(&'static str),
     /// 412: changed since the client read it.
     #[error("The resource has changed since it was read")]
     PreconditionFailed,
-    /// 413: the body is over `server.max_body_bytes`.
+    /// 413: the body is larger than `server.max_body_bytes`.
     #[error("The request body is too large")]
     PayloadTooLarge,
     /// 414: path and query are too long.
     #[error("The URI is too long")]
     UriTooLong,
-    /// 415: the body is not of the expected media type.
+    /// 415: the body has another media type than expected.
     #[error("Expected a body of type {0}")]
     UnsupportedMediaType(&'static str),
-    /// 422: the input breaks these rules.
+    /// 422: the input is invalid; every problem of it.
     #[error("The request is not valid")]
     Invalid(Vec<Problem>),
-    /// 426: only a WebSocket's handshake is answered here.
+    /// 426: only a WebSocket handshake is accepted here.
     #[error("Expected a WebSocket handshake")]
     UpgradeRequired,
-    /// 429: the user has as many connections open as he may.
+    /// 429: the user has too many open connections.
     #[error("Too many open connections")]
     TooManyConnections,
-    /// 429: too often; when it may be tried again.
+    /// 429: over a rate limit.
     #[error("Too many requests")]
-    TooManyRequests(Allowance),
-    /// 502: another service, which this one asks, failed.
+    TooManyRequests(RateLimitStatus),
+    /// 502: the upstream service failed.
     #[error("The upstream service failed")]
     BadGateway,
-    /// 504: another service takes too long.
+    /// 504: the upstream service did not answer in time.
     #[error("The upstream service takes too long")]
     GatewayTimeout,
-    /// 503: a dependency is down, or the server's own deadline has passed. The text is for the log.
+    /// 503: a dependency is down, or the request took longer than `server.request_timeout_seconds`. The text is for the
+    /// log.
     #[error("Service temporarily unavailable")]
     Unavailable(Arc<str>),
-    /// 500: our fault. The cause is for the log.
+    /// 500: a bug. The text is for the log.
     #[error("Internal Server Error")]
     Internal(Arc<str>),
+    /// Any other status that a layer or a handler answers without a body.
+    #[error("{}", .0.canonical_reason().unwrap_or("Error"))]
+    Status(StatusCode),
 }
 
-/// Seconds after which a client may try again, as `Retry-After` says on a 503, and where no quota knows better.
+/// `Retry-After` in seconds, where no rate limit says more.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 impl Error {
@@ -123,10 +128,11 @@ impl Error {
             Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "gateway_timeout"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+            Self::Status(status) => (*status, "error"),
         }
     }
 
-    /// What the log is told beside the text for the client.
+    /// The cause of a 5xx, for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {
@@ -135,19 +141,18 @@ impl Error {
         }
     }
 
-    /// The error that a bare status from a layer or the router stands for.
+    /// The error for a status without a body, as the router and layers answer it.
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::NotFound("Not Found"),
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
-            StatusCode::PAYLOAD_TOO_LARGE => Self::PayloadTooLarge,
-            status if status.is_client_error() => Self::BadRequest("Bad Request"),
-            status => Self::Internal(format!("a layer answered {status}").into()),
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable("the request took too long".into()),
+            status => Self::Status(status),
         }
     }
 
-    /// An error that only a mistake of ours can cause; `cause` goes to the log.
+    /// An error that only a bug can cause. `cause` goes to the log.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::Internal(cause.to_string().into())
     }
@@ -166,8 +171,8 @@ impl IntoResponse for Error {
                 let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
-            Self::TooManyRequests(allowance) => {
-                allowance.add_to(headers);
+            Self::TooManyRequests(status) => {
+                status.add_to(headers);
             }
             Self::UpgradeRequired => {
                 headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -184,13 +189,31 @@ impl IntoResponse for Error {
 }
 
 impl From<DbErr> for Error {
-    /// A database that cannot be reached or cannot write now is a 503, anything else our mistake.
+    /// 503 when the database cannot be reached or cannot write now, otherwise 500.
     fn from(error: DbErr) -> Self {
         if database::is_unavailable(&error) {
             Self::Unavailable(error.to_string().into())
         } else {
             Self::internal(error)
         }
+    }
+}
+
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<InvalidToken> for Error {
+    fn from(_: InvalidToken) -> Self {
+        Self::Unauthorized
+    }
+}
+
+impl From<RateLimitStatus> for Error {
+    fn from(status: RateLimitStatus) -> Self {
+        Self::TooManyRequests(status)
     }
 }
 

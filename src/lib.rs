@@ -2,27 +2,28 @@
 //!
 //! A request takes hops that anyone can name: [`routes`] → [`services`] → [`entities`].
 //!
-//! | module | what is there |
+//! | module | what it holds |
 //! | --- | --- |
-//! | [`app`] | the router with everything around it, from the state alone |
-//! | [`routes`] | one file a resource: path, status, documentation; extract, call, wrap |
-//! | [`extract`], [`auth`] | what a handler's signature says: valid input, and who may call |
-//! | [`services`] | what is allowed and how it is fetched: the only layer that queries |
-//! | [`schemas`] | what is said on the wire, with its rules |
-//! | [`entities`] | what is stored |
+//! | [`app`] | the router with its middleware, built from the state |
+//! | [`routes`] | one file per resource: path, status, documentation |
+//! | [`validation`] | the rules of a type: in the document, for JSON, queries, paths and forms |
+//! | [`extract`], [`auth`] | what a handler's signature can ask for: headers, and who is calling |
+//! | [`services`] | what is allowed and how it is stored: the only layer that queries |
+//! | [`schemas`] | the types of requests and responses, with their rules |
+//! | [`entities`], [`migrations`] | what is stored |
 //! | [`middleware`] | what every request passes, in order, in one function |
 //! | [`error`] | everything that can go wrong, in one table |
-//! | [`jobs`] | what is done outside the request: one file a kind of job, the worker, the schedule |
-//! | [`mail`], [`upstream`] | the two outside services |
-//! | [`realtime`] | messages between clients: who is connected, and the way to other processes |
-//! | [`core`] | configuration, database, security, server: what every layer may use |
-//! | [`migrations`] | the history of the database schema |
+//! | [`jobs`] | work outside the request: the queue, the worker, the schedule, one file per kind of job |
+//! | [`realtime`] | WebSockets and Server-Sent Events |
+//! | [`rate_limit`] | limits, in memory or in Redis |
+//! | [`mail`], [`upstream`] | clients of the two outside services |
+//! | [`server`] | the accept loop, the client's address, shutdown |
+//! | [`core`] | settings, database, security, clock, logs: what every layer may use |
 
 pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod core;
-pub mod documents;
 pub mod entities;
 pub mod error;
 pub mod extract;
@@ -31,9 +32,13 @@ pub mod mail;
 pub mod middleware;
 #[path = "../migrations/mod.rs"]
 pub mod migrations;
+pub mod openapi;
+pub mod rate_limit;
 pub mod realtime;
 pub mod routes;
 pub mod schemas;
+pub mod server;
 pub mod services;
 pub mod state;
 pub mod upstream;
+pub mod validation;

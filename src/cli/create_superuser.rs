@@ -4,20 +4,15 @@ use std::io::{self, IsTerminal};
 
 use super::Outcome;
 use crate::core::config::Settings;
-use crate::core::migrate;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
-use crate::services::user;
+use crate::services::account::user;
 
 pub(super) async fn run(settings: Settings, email: String) -> Outcome {
     let parsed = Email::try_from(email.clone()).map_err(|error| format!("--email: {error}"))?;
     let password = NewPassword::try_from(read_password()?)
         .map_err(|error| format!("{error}: 8 to 128 characters, without control characters"))?;
-    let auto_migrate = settings.database.auto_migrate;
-    let state = super::state(settings).await?;
-    if auto_migrate {
-        migrate::up(&state.db).await?;
-    }
+    let state = super::migrated_state(settings).await?;
     if user::ensure_superuser(&state.accounts, parsed, password).await? {
         println!("{email} is a superuser now");
         Ok(())

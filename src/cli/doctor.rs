@@ -3,10 +3,10 @@
 use super::Outcome;
 use crate::core::clock::Clock;
 use crate::core::config::Settings;
-use crate::core::rate_limit::Limiter;
+use crate::core::database::{self, migrate};
 use crate::core::security::{Passwords, Tokens};
-use crate::core::{database, migrate};
 use crate::mail::Mailer;
+use crate::rate_limit::Limiter;
 use crate::upstream::Upstream;
 
 pub(super) async fn run(settings: &Settings) -> Outcome {

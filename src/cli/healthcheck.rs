@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::Outcome;
 use crate::core::config::Settings;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST: &[u8] = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 pub(super) async fn run(settings: &Settings) -> Outcome {
@@ -19,7 +19,7 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
         "::" => "::1",
         host => host,
     };
-    let answer = timeout(PATIENCE, ask(host, settings.server.port));
+    let answer = timeout(TIMEOUT, ask(host, settings.server.port));
     let answer = answer.await.map_err(|_| "the server does not answer in time")??;
     match answer.split(' ').nth(1) {
         Some("200") => Ok(()),

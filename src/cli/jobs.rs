@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Outcome;
 use crate::core::config::Settings;
-use crate::services::job::{self, Status};
+use crate::jobs::queue::{self, Status};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Jobs {
@@ -64,18 +64,22 @@ pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
     match command {
         Jobs::List { status, limit } => {
             for which in Which::value_variants() {
-                println!("{:<8}{}", format!("{which:?}").to_lowercase(), job::count(&state.db, (*which).into()).await?);
+                println!(
+                    "{:<8}{}",
+                    format!("{which:?}").to_lowercase(),
+                    queue::count(&state.db, (*which).into()).await?
+                );
             }
-            for job in job::list(&state.db, status.into(), limit).await? {
+            for job in queue::list(&state.db, status.into(), limit).await? {
                 let said = job.last_error.map_or_else(String::new, |error| format!(": {error}"));
                 let (at, attempts) = (job.run_at.format("%F %T"), job.attempts);
                 println!("{} {at} {} {attempts} attempts{said}", job.id, job.kind);
             }
         }
         Jobs::Retry(these) => {
-            println!("{} queued", job::retry(&state.db, &these.ids, state.accounts.now()).await?);
+            println!("{} queued", queue::retry(&state.db, &these.ids, state.accounts.now()).await?);
         }
-        Jobs::Purge(these) => println!("{} deleted", job::purge(&state.db, &these.ids).await?),
+        Jobs::Purge(these) => println!("{} deleted", queue::purge(&state.db, &these.ids).await?),
     }
     Ok(())
 }

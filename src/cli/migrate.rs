@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::Outcome;
 use crate::core::config::Settings;
-use crate::core::{database, migrate};
+use crate::core::database::{self, migrate};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Migrate {

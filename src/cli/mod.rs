@@ -8,18 +8,22 @@ mod metrics;
 mod migrate;
 mod serve;
 mod signals;
+mod supervisor;
 mod worker;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
 
 use crate::app;
 use crate::core::clock::Clock;
 use crate::core::config::{self, Settings, Sources};
-use crate::core::{database, telemetry};
+use crate::core::database::{self, migrate as migrations};
+use crate::core::telemetry;
 use crate::jobs::Context;
 use crate::mail::Mailer;
 use crate::state::AppState;
@@ -109,12 +113,30 @@ fn announce(settings: &Settings) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), environment = ?settings.environment, database, "starting");
 }
 
-/// The state of a process, with a database that answers.
+/// How long the database connections may take to close at the end of the process.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The state of a process, connected to its database.
 async fn state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
     let db = database::connect(&settings.database)
         .await
         .map_err(|error| format!("the database does not answer: {error}"))?;
     Ok(AppState::new(settings, db, Clock::system())?)
+}
+
+/// The same after the pending migrations were applied, where `database.auto_migrate` says so.
+async fn migrated_state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
+    let state = state(settings).await?;
+    if state.settings.database.auto_migrate {
+        for name in migrations::up(&state.db).await.map_err(|error| format!("a migration failed: {error}"))? {
+            tracing::info!(name, "migration applied");
+        }
+    }
+    Ok(state)
+}
+
+async fn bind(host: &str, port: u16) -> Result<TcpListener, String> {
+    TcpListener::bind((host, port)).await.map_err(|error| format!("cannot listen on {host}:{port}: {error}"))
 }
 
 /// What the jobs of a process need.
@@ -123,5 +145,6 @@ fn jobs_context(state: &AppState) -> Result<Context, String> {
         accounts: state.accounts.clone(),
         mailer: Mailer::new(&state.settings.mail)?,
         settings: state.settings.jobs.clone(),
+        shutdown_grace: Duration::from_secs(state.settings.server.shutdown_grace_seconds),
     })
 }

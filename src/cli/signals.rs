@@ -1,28 +1,39 @@
-//! The signals that ask the process to end.
+//! The signals that ask a process to end: SIGTERM and SIGINT, or Ctrl-C on Windows.
 
-use std::future::poll_fn;
 use std::io;
-use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
-/// SIGTERM and SIGINT.
-pub(super) struct Signals(Mutex<[Signal; 2]>);
+/// Signals that wait to be handled; more than two mean nothing new.
+const CAPACITY: usize = 2;
 
-impl Signals {
-    /// From now on they do not end the process by themselves.
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self(Mutex::new([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])))
-    }
+/// From now on the signals do not end the process by themselves. Each one is a message.
+#[cfg(unix)]
+pub(super) fn listen() -> io::Result<mpsc::Receiver<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
 
-    /// Waits for the next one.
-    pub(super) async fn next(&self) {
-        poll_fn(|cx| self.poll(cx)).await;
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (sender, receiver) = mpsc::channel(CAPACITY);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            let _ = sender.try_send(());
+        }
+    });
+    Ok(receiver)
+}
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut signals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready()) { Poll::Ready(()) } else { Poll::Pending }
-    }
+/// From now on Ctrl-C does not end the process by itself. Each one is a message.
+#[cfg(not(unix))]
+pub(super) fn listen() -> io::Result<mpsc::Receiver<()>> {
+    let (sender, receiver) = mpsc::channel(CAPACITY);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            let _ = sender.try_send(());
+        }
+    });
+    Ok(receiver)
 }

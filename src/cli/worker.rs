@@ -1,38 +1,21 @@
 //! `worker`
 
-use std::time::Duration;
+use tokio::time::timeout;
 
-use tokio::sync::oneshot;
-
-use super::Outcome;
-use super::signals::Signals;
+use super::supervisor::Supervisor;
+use super::{CLOSE_TIMEOUT, Outcome, metrics};
 use crate::core::config::Settings;
-use crate::core::migrate;
-use crate::jobs::worker::work;
+use crate::jobs::worker;
 
-/// Runs jobs until asked to stop, and nothing else.
+/// Runs jobs until the process is asked to stop, and serves no requests.
 pub(super) async fn run(settings: Settings) -> Outcome {
-    let grace = Duration::from_secs(settings.server.shutdown_grace_seconds);
-    let auto_migrate = settings.database.auto_migrate;
-    let state = super::state(settings).await?;
-    if auto_migrate {
-        migrate::up(&state.db).await.map_err(|error| format!("a migration failed: {error}"))?;
-    }
-    let signals = Signals::new()?;
-    let (stop, stopped) = oneshot::channel();
-    let stopped = async {
-        let _ = stopped.await;
-    };
-    let second_signal = async {
-        signals.next().await;
-        let _ = stop.send(());
-        signals.next().await;
-    };
-    super::metrics::serve(&state.settings).await?;
+    let state = super::migrated_state(settings).await?;
+    let readiness = state.readiness.clone();
+    let mut supervisor = Supervisor::new(&state.settings.server, readiness.clone())?;
+    metrics::serve(&state.settings, &mut supervisor).await?;
+    supervisor.spawn("worker", worker::work(super::jobs_context(&state)?, readiness));
     tracing::info!("running jobs");
-    tokio::select! {
-        () = work(super::jobs_context(&state)?, stopped, grace) => {}
-        () = second_signal => tracing::warn!("stopped at once: second signal"),
-    }
-    Ok(())
+    let outcome = supervisor.run().await;
+    let _ = timeout(CLOSE_TIMEOUT, state.db.close()).await;
+    outcome
 }

@@ -14,12 +14,13 @@ use super::config::{LogFormat, TelemetrySettings};
 const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
 /// Who tells secrets at the finest level: spans around connecting hold the database's URL, others the bytes of
 /// handshakes.
-const INDISCREET: [&str; 2] = ["sea_orm::driver", "rustls"];
+const SECRET_LOGGING_TARGETS: [&str; 2] = ["sea_orm::driver", "rustls"];
 
 /// Whether this may be logged, whatever `RUST_LOG` says.
 #[must_use]
 pub fn is_discreet(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() < Level::TRACE || !INDISCREET.iter().any(|target| metadata.target().starts_with(target))
+    *metadata.level() < Level::TRACE
+        || !SECRET_LOGGING_TARGETS.iter().any(|target| metadata.target().starts_with(target))
 }
 
 /// A time as it is logged: in milliseconds, to the microsecond.

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit_event;
+pub mod email_token;
 pub mod idempotency_key;
 pub mod item;
 pub mod item_tag;
@@ -10,4 +11,3 @@ pub mod session;
 pub mod tag;
 pub mod ticket;
 pub mod user;
-pub mod user_token;

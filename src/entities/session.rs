@@ -25,7 +25,7 @@ pub struct Model {
     pub refresh_hash: String,
     /// Of that part of the one before it.
     #[sea_orm(column_type = "String(StringLen::N(43))", nullable)]
-    pub spent_hash: Option<String>,
+    pub previous_hash: Option<String>,
     pub created_at: DateTimeUtc,
     /// The login, or the last refresh.
     pub last_used_at: DateTimeUtc,

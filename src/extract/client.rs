@@ -7,8 +7,9 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
 
-use crate::core::client::{self, Client, Peer, USER_AGENT_LENGTH};
+use crate::core::client::{Client, USER_AGENT_LENGTH};
 use crate::core::config::Settings;
+use crate::server::{Peer, client_address};
 
 /// The client's address and what it calls itself.
 pub struct FromClient(pub Client);
@@ -25,7 +26,7 @@ where
         let settings = Arc::<Settings>::from_ref(state);
         let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self(Client {
-            address: client::address(peer, &parts.headers, &settings.server.trusted_proxies),
+            address: client_address(peer, &parts.headers, &settings.server.trusted_proxies),
             user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_LENGTH).collect()),
         }))
     }

@@ -1,5 +1,7 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that may be sent again.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::HeaderValue;
 use schemars::JsonSchema;
@@ -10,13 +12,13 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::Type;
 use validator::Validate;
 
-use super::both::{Both, join};
 use super::etag::parameter;
-use super::json;
-use crate::core::idempotency::IdempotencyKey;
-use crate::core::schema::Problem;
-use crate::core::security::{Tokens, hash_secret};
+use crate::core::security::hash_secret;
 use crate::error::{Error, Result};
+use crate::services::account::AccountContext;
+use crate::services::idempotency::IdempotencyKey;
+use crate::validation::schema::Problem;
+use crate::validation::{Both, join, parse_json, read_json};
 
 const NAME: &str = "Idempotency-Key";
 /// Characters of a key: a UUID is enough.
@@ -37,19 +39,19 @@ impl<S, T> FromRequest<S> for Idempotent<T>
 where
     S: Send + Sync,
     T: DeserializeOwned + Validate + JsonSchema + 'static,
-    Tokens: FromRef<S>,
+    Arc<AccountContext>: FromRef<S>,
 {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let chosen = chosen(&request);
         let target = format!("{} {}\n", request.method(), request.uri().path());
-        let body = json::read(request).await?;
-        let Both(chosen, data) = join(chosen, json::parse(&body))?;
+        let body = read_json(request).await?;
+        let Both(chosen, data) = join(chosen, parse_json(&body))?;
         let key = chosen.map(|chosen| IdempotencyKey {
             key_hash: hash_secret(chosen),
             // With a key of ours: a body may hold a password.
-            fingerprint: Tokens::from_ref(state).fingerprint(&[target.as_bytes(), &body]),
+            fingerprint: Arc::<AccountContext>::from_ref(state).tokens.fingerprint(&[target.as_bytes(), &body]),
         });
         Ok(Self { key, data })
     }

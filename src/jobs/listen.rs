@@ -7,12 +7,12 @@ use sea_orm::sqlx::{self, postgres::PgListener};
 use tokio::time::sleep;
 
 use super::Context;
-use crate::services::job::CHANNEL;
+use crate::jobs::queue::CHANNEL;
 
 /// How long to rest when the database does not answer.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How often an SQLite file is asked whether somebody has written.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Wakes the worker when another process may have queued a job; never ends. Keeps a connection of the pool.
 pub(super) async fn run(context: &Context) {
@@ -26,7 +26,7 @@ pub(super) async fn run(context: &Context) {
         if let Err(error) = lost {
             tracing::debug!(%error, "nothing is heard of jobs");
         }
-        sleep(PAUSE).await;
+        sleep(RETRY_DELAY).await;
     }
 }
 
@@ -37,7 +37,7 @@ async fn listen(context: &Context) -> Result<(), sqlx::Error> {
     loop {
         // `None` when the connection was lost: there may have been something meanwhile.
         listener.try_recv().await?;
-        context.accounts.wake.wake();
+        context.accounts.job_signal.notify();
     }
 }
 
@@ -49,8 +49,8 @@ async fn look(context: &Context) -> Result<(), sqlx::Error> {
         let version = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await?;
         if seen != version {
             seen = version;
-            context.accounts.wake.wake();
+            context.accounts.job_signal.notify();
         }
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
     }
 }

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use croner::Cron;
 
+use super::kinds::Job;
+use super::queue;
 use crate::core::database::Db;
 use crate::error::{Error, Result};
-use crate::schemas::job::Job;
-use crate::services::job;
 
 /// Name, when (minute, hour, day of the month, month, day of the week; in UTC), and what.
 const SCHEDULE: &[(&str, &str, Job)] = &[("clean_up", "7 * * * *", Job::CleanUp)];
@@ -23,7 +23,7 @@ pub async fn enqueue_due(db: &Db, since: DateTime<Utc>, now: DateTime<Utc>) -> R
     for (name, expression, what) in SCHEDULE {
         let cron = Cron::from_str(expression).map_err(Error::internal)?;
         let due = cron.find_previous_occurrence(&now, true).map_err(Error::internal)?;
-        if due > since && job::enqueue_once(db, what, format!("{name} {}", due.timestamp()), now).await? {
+        if due > since && queue::enqueue_once(db, what, format!("{name} {}", due.timestamp()), now).await? {
             count += 1;
         }
     }

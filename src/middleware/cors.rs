@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::process_time;
+use super::process_time::PROCESS_TIME;
 use crate::core::config::CorsSettings;
 use crate::core::trace_context::REQUEST_ID;
 
@@ -14,7 +13,7 @@ use crate::core::trace_context::REQUEST_ID;
 pub(super) fn layer(settings: &CorsSettings) -> CorsLayer {
     let any = settings.allowed_origins.iter().any(|origin| origin == "*");
     let origins = settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-    let exposed = [header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID, process_time::HEADER];
+    let exposed = [header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID, PROCESS_TIME];
     let allowed = [
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
@@ -29,12 +28,5 @@ pub(super) fn layer(settings: &CorsSettings) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(Vec::<HeaderName>::from(allowed))
         .expose_headers(Vec::<HeaderName>::from(exposed))
-        // On every answer already: see `Frame`.
-        .vary([])
         .max_age(Duration::from_mins(10))
-}
-
-/// Whether the request is from a page that says where it is from. The others are of no concern to CORS.
-pub(super) fn names_an_origin(request: &Request) -> bool {
-    request.headers().contains_key(header::ORIGIN)
 }

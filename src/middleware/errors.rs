@@ -1,13 +1,18 @@
-//! Writes the answer of every error: in FastAPI's shape, or as problem details (RFC 9457) when asked.
+//! Writes the body of every error: in FastAPI's shape, or as problem details (RFC 9457) when the client asks for them.
 
-use axum::body::Body;
+use std::any::Any;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::core::schema::Problem;
+use crate::core::trace_context::RequestId;
 use crate::error::Error;
+use crate::validation::schema::Problem;
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -24,9 +29,9 @@ struct ProblemDetails<'a> {
     errors: &'a [Problem],
 }
 
-/// The form in which a client wants to be told of errors.
+/// The format of error bodies.
 #[derive(Clone, Copy)]
-pub(super) enum Format {
+enum Format {
     /// `{"detail": …}`
     FastApi,
     /// `application/problem+json`
@@ -34,8 +39,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Problem details for who names them in `Accept`, FastAPI's shape for everybody else.
-    pub(super) fn accepted_by(headers: &HeaderMap) -> Self {
+    /// Problem details for clients that name them in `Accept`, FastAPI's shape for all others.
+    fn accepted_by(headers: &HeaderMap) -> Self {
         let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let mut essences = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
         if essences.any(|essence| essence.trim().eq_ignore_ascii_case(PROBLEM_JSON)) {
@@ -46,15 +51,22 @@ impl Format {
     }
 }
 
-/// Gives an error its body and the log its line. Bare statuses from layers and from the router's own
-/// fallbacks are errors, too; their headers, such as `Allow`, stay.
-pub(super) fn render(response: &mut Response, format: Format, request_id: &HeaderValue) {
+/// Writes the body of a response that carries an [`Error`], and logs its cause. A 4xx or 5xx without a body, such as the
+/// router's own 404 and 405, is given one, too, and keeps its headers. Any other response is left as it is.
+pub(super) async fn render_error(request: Request, next: Next) -> Response {
+    let format = Format::accepted_by(request.headers());
+    let request_id = request.extensions().get().map(|RequestId(id)| id.clone());
+    let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return;
+        return response;
     }
-    let error = response.extensions_mut().remove::<Error>().unwrap_or_else(|| Error::from_status(status));
-    let request_id = request_id.to_str().unwrap_or_default();
+    let error = match response.extensions_mut().remove::<Error>() {
+        Some(error) => error,
+        None if response.body().is_end_stream() => Error::from_status(status),
+        None => return response,
+    };
+    let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
     log(&error, request_id);
     let (body, media_type) = match format {
         Format::FastApi => (fastapi(&error), "application/json"),
@@ -62,13 +74,21 @@ pub(super) fn render(response: &mut Response, format: Format, request_id: &Heade
     };
     *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();
-    // A layer's bare answer lacks what the error says in headers, and describes the body it had.
+    // A bare status lacks the headers of the error, and its length is that of the body it had.
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(error.into_response().headers_mut().drain());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
 }
 
-/// The span has the id as well, but not where `RUST_LOG` leaves only warnings and errors.
+/// The response to a request whose handler panics. The message goes to the log.
+#[expect(clippy::needless_pass_by_value, reason = "what tower-http calls")]
+pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Error::internal(format!("panic: {}", message.unwrap_or("no message"))).into_response()
+}
+
+/// With the request id, because the span is missing where `RUST_LOG` keeps only warnings and errors.
 fn log(error: &Error, request_id: &str) {
     match error.cause() {
         Some(cause) if matches!(error, Error::Internal(_)) => tracing::error!(request_id, ?cause, "internal error"),

@@ -1,18 +1,15 @@
-//! What every request passes before it reaches its route, and every answer on its way back.
+//! What every request passes before it reaches its route, and every response on its way back.
+//!
+//! A middleware of your own is an async function and a line in [`apply`]; `process_time.rs` is the one to copy.
 
-mod catch_panic;
-mod compress;
+mod body_limit;
 mod cors;
-mod deadline;
 mod errors;
-mod frame;
-mod only_if;
 mod process_time;
 mod rate_limit;
-mod refuse;
 mod request_id;
+mod request_log;
 mod trusted_host;
-mod whole_body;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,67 +17,76 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use tower::layer::layer_fn;
-use tower::{Service, ServiceBuilder};
+use tower::ServiceBuilder;
+use tower::util::BoxCloneSyncService;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
 
-use catch_panic::CatchPanic;
-use deadline::Deadline;
-use only_if::OnlyIf;
-use rate_limit::RateLimit;
-use refuse::Refuse;
-use trusted_host::TrustedHosts;
-use whole_body::WholeBody;
-
+use crate::auth::X_API_KEY;
 use crate::core::config::Settings;
-use crate::core::pulse::Pulse;
-use crate::core::rate_limit::Limiter;
+use crate::rate_limit::Limiter;
 
-/// Wraps the router in the whole stack: what answers requests, and is always ready. Read downwards, it is the way of a
-/// request; upwards, of its answer.
+/// The whole application: what the server calls for each request.
+pub type App = BoxCloneSyncService<Request, Response, Infallible>;
+
+/// Responses below this size, in bytes, are not worth compressing.
+const MIN_COMPRESSED_BYTES: u64 = 1024;
+/// The policy of responses that are data. Pages set their own.
+const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// Wraps the router in the middleware. A request passes the layers from top to bottom, its response from bottom to top.
 ///
-/// Layers stand around the router, not on its routes: each is built once, not once a route, and
-/// `NormalizePath` has to act before the router looks at the path.
-pub fn apply(
-    router: Router,
-    settings: &Arc<Settings>,
-    limiter: &Arc<Limiter>,
-    pulse: Pulse,
-) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<> {
+/// The layers stand around the router and not on its routes, because `NormalizePath` has to act before the router looks
+/// at the path.
+#[must_use]
+pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -> App {
     let server = &settings.server;
-    let seconds = Duration::from_secs;
-    let trusted = TrustedHosts::new(&server.allowed_hosts);
-    let request_timeout = seconds(server.request_timeout_seconds);
-    let (max_body, body_timeout) = (server.max_body_bytes, seconds(server.body_timeout_seconds));
-    let requests = limiter.limits_requests().then(|| {
-        let (limiter, settings) = (Arc::clone(limiter), Arc::clone(settings));
-        layer_fn(move |inner| RateLimit { inner, limiter: Arc::clone(&limiter), settings: Arc::clone(&settings) })
-    });
-    let cors = cors::layer(&settings.cors);
-    ServiceBuilder::new()
-        // Secrets are marked before anything could print them.
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
+    let request_timeout = Duration::from_secs(server.request_timeout_seconds);
+    let rate_limit = limiter
+        .limits_requests()
+        .then(|| from_fn_with_state((Arc::clone(limiter), Arc::clone(settings)), rate_limit::limit_requests));
+
+    let stack = ServiceBuilder::new()
+        // Secrets are marked before anything can print them.
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE, X_API_KEY]))
         // `/items/` is `/items`, without a redirect.
-        .layer_fn(|inner| OnlyIf::new(is_below_root, &NormalizePathLayer::trim_trailing_slash(), inner))
-        // Request id, span and log line, process time, fixed headers, compression, and the body of every error
-        // that comes up from below. It belongs on every answer, a CORS preflight's included, and never
-        // answers by itself, so it may stand outside CORS.
-        .layer_fn(frame::Frame::new)
+        .layer(NormalizePathLayer::trim_trailing_slash())
+        .layer(from_fn(request_id::set_request_id))
+        .layer(request_log::layer())
+        .layer(from_fn(process_time::add_process_time))
+        .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, DATA_POLICY))
         // Outside everything that can refuse a request, so that a page can read why it was refused.
-        .layer_fn(move |inner| OnlyIf::new(cors::names_an_origin, &cors, inner))
-        .layer_fn(|inner| CatchPanic { inner })
-        .layer_fn(move |inner| Refuse { inner, trusted: trusted.clone() })
-        .option_layer(requests)
-        .layer_fn(move |inner| Deadline { inner, limit: request_timeout, pulse })
-        // Last: who asks, and whether he may, is found out when the body is there.
-        .layer_fn(move |inner| WholeBody { inner, limit: max_body, time: body_timeout })
-        .service(router)
+        .layer(cors::layer(&settings.cors))
+        // An `ETag` names the exact bytes, and events would wait in the encoder for one another.
+        .layer(
+            CompressionLayer::new()
+                .compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES).and(has_no_etag).and(NotForContentType::SSE)),
+        )
+        // Everything below may answer with an error. Its body is written here.
+        .layer(from_fn(errors::render_error))
+        .layer(CatchPanicLayer::custom(errors::from_panic))
+        .layer(from_fn_with_state(trusted_host::TrustedHosts::new(&server.allowed_hosts), trusted_host::check_host))
+        .option_layer(rate_limit)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, request_timeout))
+        .layer(from_fn_with_state(body_limit::BodyLimit::new(server), body_limit::limit_body))
+        .service(router);
+    BoxCloneSyncService::new(stack)
 }
 
-/// `/` ends with a slash, too: normalising it would take the URI apart and put it together again.
-fn is_below_root(request: &Request) -> bool {
-    request.uri().path() != "/"
+fn has_no_etag(
+    _: StatusCode,
+    _: axum::http::Version,
+    headers: &axum::http::HeaderMap,
+    _: &axum::http::Extensions,
+) -> bool {
+    !headers.contains_key(header::ETAG)
 }

@@ -16,7 +16,7 @@ const CHANNEL: &str = concat!(env!("CARGO_PKG_NAME"), ":realtime");
 /// Messages on their way to Redis; more are not sent.
 const QUEUE: usize = 1024;
 /// How long Redis may take for one thing.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// How often something is sent in any case, and how long nothing may come back: a connection that leads nowhere any
 /// more looks like one on which nothing is said.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -87,9 +87,9 @@ impl Bus {
     }
 
     async fn connect(&self) -> Result<(PubSub, MultiplexedConnection), Lost> {
-        let mut subscription = timeout(PATIENCE, self.client.get_async_pubsub()).await??;
-        timeout(PATIENCE, subscription.subscribe(CHANNEL)).await??;
-        let connection = timeout(PATIENCE, self.client.get_multiplexed_async_connection()).await??;
+        let mut subscription = timeout(TIMEOUT, self.client.get_async_pubsub()).await??;
+        timeout(TIMEOUT, subscription.subscribe(CHANNEL)).await??;
+        let connection = timeout(TIMEOUT, self.client.get_multiplexed_async_connection()).await??;
         Ok((subscription, connection))
     }
 
@@ -117,7 +117,7 @@ impl Bus {
             // The heartbeat is this process's name and nothing said.
             let said = timeout(HEARTBEAT, queue.recv()).await.ok().flatten().unwrap_or_else(|| self.id.clone());
             let publish = redis::cmd("PUBLISH").arg(CHANNEL).arg(said).take();
-            match timeout(PATIENCE, publish.query_async::<()>(&mut connection)).await {
+            match timeout(TIMEOUT, publish.query_async::<()>(&mut connection)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return error.into(),
                 Err(slow) => return slow.into(),

@@ -8,12 +8,12 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 
-use super::member::Member;
+use super::subscriber::Subscriber;
 
 /// What is said in the room, as an answer that does not end by itself. When the server ends it, the last event is
 /// called `close` and holds code and reason.
 #[must_use]
-pub fn events(member: Member) -> Response {
+pub fn events(member: Subscriber) -> Response {
     let every = Duration::from_secs(member.hub().settings().ping_seconds);
     let stream = unfold(Some(member), async |member| {
         let mut member = member?;

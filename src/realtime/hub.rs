@@ -1,19 +1,21 @@
 //! Who is connected to this process.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::bus::Bus;
-use super::end::End;
-use super::member::{Connection, Member};
+use super::close_reason::CloseReason;
+use super::subscriber::{Connection, Subscriber};
 use crate::core::config::{Settings, WebsocketSettings};
-use crate::core::readiness::Readiness;
 use crate::error::{Error, Result};
+use crate::server::Readiness;
+use crate::services::account::principal::SocketPrincipal;
 
 /// Everybody who is connected to this process, by rooms. Clones share it.
 #[derive(Clone)]
@@ -23,17 +25,8 @@ struct Inner {
     settings: WebsocketSettings,
     state: Mutex<State>,
     bus: Option<Bus>,
-}
-
-/// Who connects, and until when he may.
-#[derive(Debug, Clone, Copy)]
-pub struct Visitor {
-    /// The user.
-    pub user: Uuid,
-    /// The session that he is here with.
-    pub session: Uuid,
-    /// When the token ends that he showed.
-    pub until: DateTime<Utc>,
+    /// The open WebSockets.
+    sockets: TaskTracker,
 }
 
 #[derive(Default)]
@@ -47,7 +40,7 @@ struct State {
 
 impl State {
     /// Nothing is delivered to it any more, and who serves it learns why.
-    fn end(&mut self, id: u64, end: End) {
+    fn end(&mut self, id: u64, end: CloseReason) {
         if let Some(connection) = self.connections.get(&id) {
             connection.end(end);
             self.leave(id);
@@ -72,23 +65,37 @@ impl Hub {
     /// For an address of Redis that is none; names the setting.
     pub fn new(settings: &Settings) -> Result<Self, String> {
         let bus = settings.redis.url.as_ref().map(Bus::new).transpose()?;
-        Ok(Self(Arc::new(Inner { settings: settings.websocket.clone(), state: Mutex::default(), bus })))
+        Ok(Self(Arc::new(Inner {
+            settings: settings.websocket.clone(),
+            state: Mutex::default(),
+            bus,
+            sockets: TaskTracker::new(),
+        })))
     }
 
-    /// What goes on beside the connections: hears what other processes say, and closes everything when the process
-    /// stops. Ends never; once a process.
+    /// Delivers the messages of other processes. During the shutdown it closes every connection and returns when the
+    /// clients have been told. Run it once per process.
     pub async fn run(&self, readiness: &Readiness) {
-        let stop = async {
-            readiness.stopping().await;
-            self.lock().is_stopping = true;
-            self.end(End::Stopping, |_| true);
-        };
-        let hear = async {
-            if let Some(bus) = &self.0.bus {
-                bus.run(|room, text| self.deliver(room, &text)).await;
+        let receive = async {
+            match &self.0.bus {
+                Some(bus) => bus.run(|room, text| self.deliver(room, &text)).await,
+                None => pending().await,
             }
         };
-        tokio::join!(stop, hear);
+        tokio::select! {
+            () = receive => {}
+            () = readiness.stopping() => {
+                self.lock().is_stopping = true;
+                self.end(CloseReason::Stopping, |_| true);
+                self.0.sockets.close();
+                self.0.sockets.wait().await;
+            }
+        }
+    }
+
+    /// Serves a WebSocket on a task of its own, which [`Self::run`] waits for.
+    pub fn spawn(&self, socket: impl Future<Output = ()> + Send + 'static) {
+        self.0.sockets.spawn(socket);
     }
 
     pub(super) fn settings(&self) -> &WebsocketSettings {
@@ -104,7 +111,7 @@ impl Hub {
     ///
     /// # Errors
     /// 429 when the user has as many as he may, 503 when all together have, or the process stops.
-    pub fn admit(&self, visitor: Visitor, room: String) -> Result<Member> {
+    pub fn admit(&self, visitor: SocketPrincipal, room: String) -> Result<Subscriber> {
         let (queue, waiting) = mpsc::channel(self.0.settings.queue_messages);
         let connection = Arc::new(Connection::new(visitor, room.clone(), queue));
         let mut state = self.lock();
@@ -123,7 +130,7 @@ impl Hub {
         let id = state.last_id;
         state.connections.insert(id, Arc::clone(&connection));
         state.rooms.entry(room).or_default().insert(id, Arc::clone(&connection));
-        Ok(Member::new(self.clone(), id, connection, waiting))
+        Ok(Subscriber::new(self.clone(), id, connection, waiting))
     }
 
     pub(super) fn forget(&self, id: u64) {
@@ -155,7 +162,7 @@ impl Hub {
         let too_slow: Vec<u64> =
             members.iter().filter(|(_, connection)| !connection.offer(text)).map(|(id, _)| *id).collect();
         for id in too_slow {
-            state.end(id, End::TooSlow);
+            state.end(id, CloseReason::TooSlow);
         }
     }
 
@@ -176,7 +183,7 @@ impl Hub {
     }
 
     /// Closes the connections of these visitors.
-    pub fn end(&self, end: End, is_meant: impl Fn(&Visitor) -> bool) {
+    pub fn end(&self, end: CloseReason, is_meant: impl Fn(&SocketPrincipal) -> bool) {
         let mut state = self.lock();
         let meant = state.connections.iter().filter(|(_, connection)| is_meant(&connection.visitor));
         let meant: Vec<u64> = meant.map(|(id, _)| *id).collect();

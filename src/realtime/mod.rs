@@ -3,14 +3,15 @@
 //! client is connected. Nothing is stored.
 
 mod bus;
-mod end;
+mod close_reason;
 mod events;
 mod hub;
-mod member;
+pub mod session_watcher;
 mod socket;
+mod subscriber;
 
-pub use end::End;
+pub use close_reason::CloseReason;
 pub use events::events;
-pub use hub::{Hub, Visitor};
-pub use member::Member;
-pub use socket::talk;
+pub use hub::Hub;
+pub use socket::serve_socket;
+pub use subscriber::Subscriber;

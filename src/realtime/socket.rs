@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, copy, sink};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
-use super::end::End;
+use super::close_reason::CloseReason;
 use super::hub::Hub;
-use super::member::{LEFT, Member};
+use super::subscriber::{LEFT, Subscriber};
 use crate::core::config::WebsocketSettings;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -31,18 +31,20 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// What stands before a text that everybody in the room is told.
 const SAID: &str = "Message: ";
 
-/// Serves the socket of a member until either side closes it.
-pub async fn talk(upgraded: Upgraded, mut member: Member) {
-    let hub = member.hub().clone();
+/// Serves the socket of a subscriber until either side closes it.
+pub async fn serve_socket(connection: OnUpgrade, mut subscriber: Subscriber) {
+    // Fails when the client is gone before it was answered.
+    let Ok(upgraded) = connection.await else { return };
+    let hub = subscriber.hub().clone();
     let config = configuration(hub.settings());
     let mut socket = Socket::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let connection = Arc::clone(&member.connection);
+    let connection = Arc::clone(&subscriber.connection);
     let end = tokio::select! {
         biased;
         end = connection.ended() => Some(end),
-        end = exchange(&mut socket, &mut member, &hub, &connection.room) => end,
+        end = exchange(&mut socket, &mut subscriber, &hub, &connection.room) => end,
     };
-    drop(member);
+    drop(subscriber);
     hub.publish(&connection.room, Utf8Bytes::from_static(LEFT));
     if let Some(end) = end {
         tracing::debug!(?end, "a socket is closed");
@@ -61,7 +63,7 @@ fn configuration(settings: &WebsocketSettings) -> WebSocketConfig {
 }
 
 /// Takes what the client says and gives it what is said. `None` when it has gone by itself.
-async fn exchange(socket: &mut Socket, member: &mut Member, hub: &Hub, room: &str) -> Option<End> {
+async fn exchange(socket: &mut Socket, subscriber: &mut Subscriber, hub: &Hub, room: &str) -> Option<CloseReason> {
     let mut pace = Pace::new(hub.settings().messages_per_second);
     let mut ping = pings(hub.settings());
     let mut is_asked = false;
@@ -70,7 +72,7 @@ async fn exchange(socket: &mut Socket, member: &mut Member, hub: &Hub, room: &st
             biased;
             _ = ping.tick() => {
                 if is_asked {
-                    return Some(End::NoAnswer);
+                    return Some(CloseReason::NoAnswer);
                 }
                 is_asked = true;
                 Message::Ping(Bytes::new())
@@ -78,7 +80,7 @@ async fn exchange(socket: &mut Socket, member: &mut Member, hub: &Hub, room: &st
             heard = socket.next() => {
                 // Control frames count as well.
                 if !pace.allows() {
-                    return Some(End::TooManyMessages);
+                    return Some(CloseReason::TooManyMessages);
                 }
                 match heard {
                     Some(Ok(Message::Text(text))) => {
@@ -88,7 +90,7 @@ async fn exchange(socket: &mut Socket, member: &mut Member, hub: &Hub, room: &st
                     }
                     Some(Ok(Message::Pong(_))) => is_asked = false,
                     Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
-                    Some(Ok(Message::Binary(_))) => return Some(End::NotText),
+                    Some(Ok(Message::Binary(_))) => return Some(CloseReason::NotText),
                     Some(Ok(Message::Close(_))) => {
                         // The answer to it.
                         let _ = timeout(WRITING, socket.flush()).await;
@@ -99,12 +101,12 @@ async fn exchange(socket: &mut Socket, member: &mut Member, hub: &Hub, room: &st
                 }
                 continue;
             }
-            Some(text) = member.next() => Message::Text(text),
+            Some(text) = subscriber.next() => Message::Text(text),
         };
         match timeout(WRITING, socket.send(message)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return None,
-            Err(_) => return Some(End::TooSlow),
+            Err(_) => return Some(CloseReason::TooSlow),
         }
     }
 }
@@ -117,19 +119,19 @@ fn pings(settings: &WebsocketSettings) -> Interval {
 }
 
 /// What the client has to be told; nothing when it has gone.
-fn reason(error: &Error) -> Option<End> {
+fn reason(error: &Error) -> Option<CloseReason> {
     match error {
-        Error::Capacity(_) => Some(End::TooLarge),
-        Error::Utf8(_) => Some(End::NotUtf8),
+        Error::Capacity(_) => Some(CloseReason::TooLarge),
+        Error::Utf8(_) => Some(CloseReason::NotUtf8),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(End::NotTheProtocol),
+        Error::Protocol(_) => Some(CloseReason::NotTheProtocol),
         _ => None,
     }
 }
 
 /// Says why, and waits for the client to close as well. What it still sends is thrown away unread: were it left with
 /// the system, that would reset the connection, and the client not learn why.
-async fn close(mut socket: Socket, end: End) {
+async fn close(mut socket: Socket, end: CloseReason) {
     let (code, reason) = end.code_and_reason();
     let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
     let closed = async {

@@ -9,13 +9,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentSession;
 use crate::error::Result;
-use crate::extract::{FromClient, ValidJson, ValidPath, ValidQuery};
+use crate::extract::FromClient;
 use crate::schemas::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyPath};
 use crate::schemas::page::Paging;
 use crate::schemas::scope::ME;
-use crate::services::accounts::Accounts;
-use crate::services::api_key;
+use crate::services::account::AccountContext;
+use crate::services::account::api_key;
 use crate::state::AppState;
+use crate::validation::{ValidJson, ValidPath, ValidQuery};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_api_keys, create_api_key)).routes(routes!(revoke_api_key))
@@ -27,7 +28,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = OK, body = ApiKeyPage)),
 )]
 async fn read_api_keys(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<ApiKeyPage>> {
@@ -40,7 +41,7 @@ async fn read_api_keys(
     responses((status = CREATED, body = ApiKeyCreated)),
 )]
 async fn create_api_key(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, scopes, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<ApiKeyCreate>,
@@ -55,7 +56,7 @@ async fn create_api_key(
     responses((status = NO_CONTENT)),
 )]
 async fn revoke_api_key(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidPath(path): ValidPath<ApiKeyPath>,

@@ -7,11 +7,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::auth::Superuser;
 use crate::core::database::Db;
 use crate::error::Result;
-use crate::extract::{Both, ValidQuery};
+
 use crate::schemas::audit_event::{AuditEventPage, AuditFilter};
 use crate::schemas::page::Paging;
-use crate::services::audit_event;
+use crate::services::account::audit_event;
 use crate::state::AppState;
+use crate::validation::{Both, ValidQuery};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_audit_events))

@@ -6,13 +6,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentUser;
 use crate::error::Result;
-use crate::extract::{FromTrace, ValidQuery};
+use crate::extract::FromTrace;
 use crate::schemas::external::{CombinedData, CombinedFilter, ExternalData};
 use crate::schemas::message::ErrorRead;
 use crate::schemas::scope::ITEMS_READ;
 use crate::services::external;
 use crate::state::AppState;
 use crate::upstream::Upstream;
+use crate::validation::ValidQuery;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_external_data)).routes(routes!(read_combined_data))

@@ -1,16 +1,12 @@
-//! How the process is, for whatever looks after it.
-
-use std::sync::Arc;
+//! `/health`: for load balancers and orchestrators.
 
 use axum::Json;
 use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::core::database::Db;
-use crate::core::rate_limit::Limiter;
-use crate::core::readiness::Readiness;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::schemas::message::Health;
+use crate::server::Readiness;
 use crate::services::health;
 use crate::state::AppState;
 
@@ -18,25 +14,17 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready))
 }
 
-/// Whether the process runs. It says yes, or nothing.
+/// Check that the process is running.
 #[utoipa::path(get, path = "/live", tag = "health", responses((status = OK, body = Health)))]
 async fn live() -> Json<Health> {
     Json(Health { status: "ok".to_owned() })
 }
 
-/// Whether the process wants requests: not while it drains, nor while a needed dependency is down.
+/// Check that the process can serve requests.
 ///
-/// `degraded` while Redis is away, without which each process counts for itself.
+/// 503 during shutdown and while the database is unavailable. `degraded` while Redis is unavailable: each process then
+/// counts rate limits by itself.
 #[utoipa::path(get, path = "/ready", tag = "health", responses((status = OK, body = Health)))]
-async fn ready(
-    State(readiness): State<Readiness>,
-    State(db): State<Db>,
-    State(limiter): State<Arc<Limiter>>,
-) -> Result<Json<Health>> {
-    if readiness.is_draining() {
-        return Err(Error::Unavailable("the process is stopping".into()));
-    }
-    health::check(&db).await?;
-    let status = if limiter.is_degraded().await { "degraded" } else { "ok" };
-    Ok(Json(Health { status: status.to_owned() }))
+async fn ready(State(readiness): State<Readiness>) -> Result<Json<Health>> {
+    health::ready(&readiness).map(Json)
 }

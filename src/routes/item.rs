@@ -6,18 +6,19 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::answer::{Created, Tagged, unless_known};
+use super::response::{Created, WithEtag, or_not_modified};
 use crate::auth::CurrentUser;
 use crate::core::clock::Clock;
 use crate::core::database::Db;
 use crate::error::Result;
-use crate::extract::{Both, IdempotencyHeader, Idempotent, IfMatch, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
+use crate::extract::{IdempotencyHeader, Idempotent, IfMatch, IfNoneMatch};
 use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemPath, ItemRead, ItemUpdate};
 use crate::schemas::message::ErrorRead;
 use crate::schemas::page::Paging;
 use crate::schemas::scope::{ITEMS, ITEMS_READ};
 use crate::services::item;
 use crate::state::AppState;
+use crate::validation::{Both, ValidJson, ValidPath, ValidQuery};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_items, create_item)).routes(routes!(
@@ -71,7 +72,7 @@ async fn read_item(
     ValidPath(ItemPath { item_id }): ValidPath<ItemPath>,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    Ok(unless_known(item::read(&db, &caller, item_id).await?, &known))
+    Ok(or_not_modified(item::read(&db, &caller, item_id).await?, &known))
 }
 
 /// Replace an item: what is left out is cleared.
@@ -88,8 +89,8 @@ async fn replace_item(
     CurrentUser(caller): CurrentUser<ITEMS>,
     IfMatch(expected): IfMatch,
     Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemCreate>>,
-) -> Result<Tagged<ItemRead>> {
-    item::replace(&db, &caller, item_id, expected, clock.now(), data).await.map(Tagged)
+) -> Result<WithEtag<ItemRead>> {
+    item::replace(&db, &caller, item_id, expected, clock.now(), data).await.map(WithEtag)
 }
 
 /// Change what is present; `null` clears.
@@ -106,8 +107,8 @@ async fn update_item(
     CurrentUser(caller): CurrentUser<ITEMS>,
     IfMatch(expected): IfMatch,
     Both(ValidPath(ItemPath { item_id }), ValidJson(data)): Both<ValidPath<ItemPath>, ValidJson<ItemUpdate>>,
-) -> Result<Tagged<ItemRead>> {
-    item::update(&db, &caller, item_id, expected, clock.now(), data).await.map(Tagged)
+) -> Result<WithEtag<ItemRead>> {
+    item::update(&db, &caller, item_id, expected, clock.now(), data).await.map(WithEtag)
 }
 
 /// Delete an item.

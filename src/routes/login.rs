@@ -9,16 +9,17 @@ use axum::routing::post;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentSession;
-use crate::core::rate_limit::{Action, Limiter};
 use crate::error::{Error, Result};
-use crate::extract::{FromClient, ValidForm, ValidJson};
+use crate::extract::FromClient;
+use crate::rate_limit::{Action, Limiter};
 use crate::schemas::login::{LoginForm, RefreshRequest, Token};
 use crate::schemas::message::{ErrorRead, LoginErrorRead};
 use crate::schemas::scope::ANY;
 use crate::schemas::user::UserRead;
-use crate::services::accounts::Accounts;
-use crate::services::{login, session};
+use crate::services::account::AccountContext;
+use crate::services::account::{login, session};
 use crate::state::AppState;
+use crate::validation::{ValidForm, ValidJson};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -49,7 +50,7 @@ pub(super) fn token_router() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn login_access_token(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidForm(form): ValidForm<LoginForm>,
@@ -72,7 +73,7 @@ async fn login_access_token(
     ),
 )]
 async fn token(
-    accounts: State<Arc<Accounts>>,
+    accounts: State<Arc<AccountContext>>,
     limiter: State<Arc<Limiter>>,
     client: FromClient,
     form: ValidForm<LoginForm>,
@@ -91,7 +92,7 @@ async fn token(
     ),
 )]
 async fn refresh(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidJson(RefreshRequest { refresh_token }): ValidJson<RefreshRequest>,
@@ -117,7 +118,7 @@ async fn test_token(CurrentSession { user, .. }: CurrentSession<ANY>) -> Json<Us
     post, path = "/logout", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
 )]
 async fn logout(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {
@@ -133,7 +134,7 @@ async fn logout(
     post, path = "/logout/all", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
 )]
 async fn logout_all(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     CurrentSession { user, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {

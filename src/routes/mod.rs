@@ -1,8 +1,8 @@
 //! Every route of the service, one line a resource.
 
-mod answer;
 mod api_key;
 mod audit_event;
+pub mod docs;
 mod external;
 mod health;
 mod item;
@@ -10,6 +10,7 @@ mod login;
 mod notification;
 mod realtime;
 mod recovery;
+mod response;
 mod root;
 mod session;
 mod ticket;
@@ -27,7 +28,7 @@ pub const API: &str = "/api/v1";
 
 /// All routes, with their documentation.
 pub fn router() -> OpenApiRouter<AppState> {
-    // What a login protects belongs in nobody's cache.
+    // Responses to authenticated requests must not be cached.
     let no_store = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let api = OpenApiRouter::new()
         .merge(login::router())

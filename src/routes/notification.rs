@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentUser;
-use crate::core::rate_limit::{Action, Limiter};
 use crate::error::Result;
 use crate::extract::{FromClient, IdempotencyHeader, Idempotent};
+use crate::rate_limit::{Action, Limiter};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::notification::NotificationCreate;
 use crate::schemas::scope::ME;
-use crate::services::accounts::Accounts;
+use crate::services::account::AccountContext;
 use crate::services::notification;
 use crate::state::AppState;
 
@@ -31,7 +31,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = ACCEPTED, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn create_notification(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     CurrentUser(user): CurrentUser<ME>,
     FromClient(client): FromClient,

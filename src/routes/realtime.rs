@@ -5,14 +5,15 @@ use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::auth::{CurrentSession, SocketVisitor};
+use crate::auth::{CurrentSession, SocketAccess};
 use crate::error::Result;
-use crate::extract::{Handshake, KnownOrigin, ValidQuery};
+use crate::extract::{Handshake, KnownOrigin};
 use crate::realtime::{self, Hub};
 use crate::schemas::message::ErrorRead;
 use crate::schemas::realtime::{EventsQuery, SocketQuery};
 use crate::schemas::scope::ME;
 use crate::state::AppState;
+use crate::validation::ValidQuery;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(open_socket)).routes(routes!(read_events))
@@ -31,12 +32,14 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 async fn open_socket(
     State(hub): State<Hub>,
     _: KnownOrigin,
-    SocketVisitor(visitor): SocketVisitor,
+    SocketAccess(principal): SocketAccess,
     ValidQuery(SocketQuery { room, ticket: _ }): ValidQuery<SocketQuery>,
     handshake: Handshake,
 ) -> Result<Response> {
-    let member = hub.admit(visitor, room.into_inner())?;
-    Ok(handshake.accept(|upgraded| realtime::talk(upgraded, member)))
+    let subscriber = hub.admit(principal, room.into_inner())?;
+    let (response, connection) = handshake.accept();
+    hub.spawn(realtime::serve_socket(connection, subscriber));
+    Ok(response)
 }
 
 /// Listen to a room: the same texts as Server-Sent Events. Before the server ends the stream it sends an event `close`
@@ -53,8 +56,8 @@ async fn read_events(
     session: CurrentSession<ME>,
     ValidQuery(EventsQuery { room }): ValidQuery<EventsQuery>,
 ) -> Result<Response> {
-    let member = hub.admit(session.into(), room.into_inner())?;
+    let subscriber = hub.admit(session.into(), room.into_inner())?;
     // nginx would keep the events back until it has enough of them.
     let unbuffered = [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
-    Ok((unbuffered, realtime::events(member)).into_response())
+    Ok((unbuffered, realtime::events(subscriber)).into_response())
 }

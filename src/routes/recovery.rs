@@ -6,16 +6,17 @@ use axum::Json;
 use axum::extract::State;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::core::rate_limit::{Action, Limiter};
 use crate::error::Result;
-use crate::extract::{FromClient, ValidJson, ValidPath};
-use crate::schemas::job::AddressedTo;
+use crate::extract::FromClient;
+use crate::jobs::kinds::AddressedTo;
+use crate::rate_limit::{Action, Limiter};
 use crate::schemas::login::{EmailPath, EmailRequest, EmailVerification, PasswordReset};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::text::Email;
-use crate::services::accounts::Accounts;
-use crate::services::{recovery, verification};
+use crate::services::account::AccountContext;
+use crate::services::account::{recovery, verification};
 use crate::state::AppState;
+use crate::validation::{ValidJson, ValidPath};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -38,7 +39,7 @@ fn message(text: &str) -> Json<Message> {
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn recover_password(
-    accounts: State<Arc<Accounts>>,
+    accounts: State<Arc<AccountContext>>,
     limiter: State<Arc<Limiter>>,
     client: FromClient,
     ValidJson(EmailRequest { email }): ValidJson<EmailRequest>,
@@ -54,7 +55,7 @@ async fn recover_password(
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn recover_password_by_path(
-    accounts: State<Arc<Accounts>>,
+    accounts: State<Arc<AccountContext>>,
     limiter: State<Arc<Limiter>>,
     client: FromClient,
     ValidPath(EmailPath { email }): ValidPath<EmailPath>,
@@ -63,7 +64,7 @@ async fn recover_password_by_path(
 }
 
 async fn recover(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     email: Email,
@@ -82,7 +83,7 @@ async fn recover(
     responses((status = OK, body = Message), (status = BAD_REQUEST, body = ErrorRead)),
 )]
 async fn reset_password(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     ValidJson(data): ValidJson<PasswordReset>,
 ) -> Result<Json<Message>> {
@@ -98,7 +99,7 @@ async fn reset_password(
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
 )]
 async fn request_email_verification(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidJson(EmailRequest { email }): ValidJson<EmailRequest>,
@@ -116,7 +117,7 @@ async fn request_email_verification(
     ),
 )]
 async fn verify_email(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     ValidJson(data): ValidJson<EmailVerification>,
 ) -> Result<Json<Message>> {

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::documents::{DOCS, OPENAPI, REDOC};
+use super::docs::{DOCS, OPENAPI, REDOC};
 use crate::schemas::message::Greeting;
 use crate::state::AppState;
 

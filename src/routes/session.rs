@@ -9,13 +9,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentSession;
 use crate::error::Result;
-use crate::extract::{FromClient, ValidPath, ValidQuery};
+use crate::extract::FromClient;
 use crate::schemas::page::Paging;
 use crate::schemas::scope::ME;
 use crate::schemas::session::{SessionPage, SessionPath};
-use crate::services::accounts::Accounts;
-use crate::services::session;
+use crate::services::account::AccountContext;
+use crate::services::account::session;
 use crate::state::AppState;
+use crate::validation::{ValidPath, ValidQuery};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_sessions)).routes(routes!(end_session))
@@ -27,7 +28,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = OK, body = SessionPage)),
 )]
 async fn read_sessions(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<SessionPage>> {
@@ -40,7 +41,7 @@ async fn read_sessions(
     responses((status = NO_CONTENT)),
 )]
 async fn end_session(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidPath(path): ValidPath<SessionPath>,

@@ -10,8 +10,8 @@ use crate::auth::CurrentSession;
 use crate::error::Result;
 use crate::schemas::scope::ME;
 use crate::schemas::ticket::TicketRead;
-use crate::services::accounts::Accounts;
-use crate::services::ticket;
+use crate::services::account::AccountContext;
+use crate::services::account::ticket;
 use crate::state::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -24,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     responses((status = OK, body = TicketRead)),
 )]
 async fn create_ticket(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     CurrentSession { session, token_expires_at, .. }: CurrentSession<ME>,
 ) -> Result<Json<TicketRead>> {
     ticket::create(&accounts, session, token_expires_at).await.map(Json)

@@ -7,21 +7,23 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::answer::unless_known;
+use super::response::or_not_modified;
 use crate::auth::{CurrentSession, CurrentUser, Superuser, SuperuserSession};
 use crate::core::database::Db;
-use crate::core::rate_limit::{Action, Limiter};
 use crate::error::Result;
-use crate::extract::{Both, FromClient, IdempotencyHeader, Idempotent, IfNoneMatch, ValidJson, ValidPath, ValidQuery};
+use crate::extract::{FromClient, IdempotencyHeader, Idempotent, IfNoneMatch};
+use crate::rate_limit::{Action, Limiter};
 use crate::schemas::item::{ItemRead, UserItemPath};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::page::Paging;
 use crate::schemas::scope::{ITEMS_READ, ME, USERS};
 use crate::schemas::user::{PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserUpdate, UserUpdateMe};
-use crate::services::accounts::Accounts;
-use crate::services::user::Creator;
-use crate::services::{item, user};
+use crate::services::account::AccountContext;
+use crate::services::account::user;
+use crate::services::account::user::Creator;
+use crate::services::item;
 use crate::state::AppState;
+use crate::validation::{Both, ValidJson, ValidPath, ValidQuery};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -42,7 +44,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     ),
 )]
 async fn signup(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     ValidJson(data): ValidJson<UserCreate>,
@@ -74,7 +76,7 @@ async fn read_users(
     ),
 )]
 async fn create_user(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     Superuser(actor): Superuser,
     Idempotent { key, data }: Idempotent<UserCreate>,
@@ -104,7 +106,7 @@ async fn read_me(CurrentUser(user): CurrentUser<ME>) -> Json<UserRead> {
     ),
 )]
 async fn update_me(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, .. }: CurrentSession<ME>,
@@ -132,7 +134,7 @@ async fn update_me(
     responses((status = NO_CONTENT), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn delete_me(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     CurrentUser(user): CurrentUser<ME>,
 ) -> Result<StatusCode> {
@@ -151,7 +153,7 @@ async fn delete_me(
     ),
 )]
 async fn update_password_me(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, .. }: CurrentSession<ME>,
@@ -188,7 +190,7 @@ async fn read_user(
     responses((status = OK, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn update_user(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     SuperuserSession(actor): SuperuserSession,
     Both(ValidPath(UserPath { user_id }), ValidJson(data)): Both<ValidPath<UserPath>, ValidJson<UserUpdate>>,
@@ -202,7 +204,7 @@ async fn update_user(
     responses((status = NO_CONTENT), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
 )]
 async fn delete_user(
-    State(accounts): State<Arc<Accounts>>,
+    State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     Superuser(actor): Superuser,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
@@ -225,5 +227,5 @@ async fn read_user_item(
     ValidPath(UserItemPath { user_id, item_id }): ValidPath<UserItemPath>,
     known: IfNoneMatch,
 ) -> Result<axum::response::Response> {
-    Ok(unless_known(item::read_of_owner(&db, &caller, user_id, item_id).await?, &known))
+    Ok(or_not_modified(item::read_of_owner(&db, &caller, user_id, item_id).await?, &known))
 }

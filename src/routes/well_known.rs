@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::error::{Error, Result};
 use crate::schemas::message::JwkSetRead;
-use crate::services::accounts::Accounts;
+use crate::services::account::AccountContext;
 use crate::state::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
@@ -19,7 +19,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 ///
 /// With them other services check the tokens themselves (RFC 7517). Empty when the tokens are signed with a secret.
 #[utoipa::path(get, path = "/jwks.json", tag = "login", responses((status = OK, body = JwkSetRead)))]
-async fn jwks(State(accounts): State<Arc<Accounts>>) -> Result<Json<JwkSetRead>> {
+async fn jwks(State(accounts): State<Arc<AccountContext>>) -> Result<Json<JwkSetRead>> {
     let keys = serde_json::to_value(&accounts.tokens.jwks().keys).map_err(Error::internal)?;
     Ok(Json(JwkSetRead { keys: serde_json::from_value(keys).map_err(Error::internal)? }))
 }

@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::{Serialize, Serializer};
 
-/// An amount of money of at least `MIN` hundredths and below ten thousand million, held as an
-/// integer of hundredths. Read from a JSON number or a text, written as a number.
+/// An amount of money of at least `MIN` minor_units and below ten thousand million, held as an
+/// integer of minor_units. Read from a JSON number or a text, written as a number.
 ///
 /// A JSON number arrives as the nearest binary double. The shortest decimal that names that double is
 /// what the client wrote, for every number of up to 15 digits; an amount has at most 12.
@@ -20,19 +20,19 @@ pub type Price = Amount<1>;
 /// A tax, or a bound of a search: nothing or more.
 pub type Tax = Amount<0>;
 
-const MAX_HUNDREDTHS: i64 = 999_999_999_999;
+const MAX_MINOR_UNITS: i64 = 999_999_999_999;
 const MAX: f64 = 9_999_999_999.99;
 
 impl<const MIN: i64> Amount<MIN> {
-    /// The amount that was stored as `hundredths`.
+    /// The amount that was stored as `minor_units`.
     #[must_use]
-    pub fn from_hundredths(hundredths: i64) -> Self {
-        Self(hundredths)
+    pub fn from_minor_units(minor_units: i64) -> Self {
+        Self(minor_units)
     }
 
     /// What is stored.
     #[must_use]
-    pub fn hundredths(self) -> i64 {
+    pub fn minor_units(self) -> i64 {
         self.0
     }
 
@@ -44,8 +44,8 @@ impl<const MIN: i64> Amount<MIN> {
         if !digits(whole) || !digits(places) || padded || whole.len() > 10 || places.len() > 2 {
             return None;
         }
-        let hundredths = format!("{whole}{places:0<2}").parse().ok()?;
-        (MIN..=MAX_HUNDREDTHS).contains(&hundredths).then_some(Self(hundredths))
+        let minor_units = format!("{whole}{places:0<2}").parse().ok()?;
+        (MIN..=MAX_MINOR_UNITS).contains(&minor_units).then_some(Self(minor_units))
     }
 }
 

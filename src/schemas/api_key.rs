@@ -9,7 +9,7 @@ use validator::Validate;
 use super::page::Page;
 use super::scope::KeyScopes;
 use super::text::LINE;
-use crate::core::schema::{documented, documented_parameters};
+use crate::validation::schema::{documented, documented_parameters};
 
 /// What somebody says to make a key.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]

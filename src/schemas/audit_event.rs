@@ -7,7 +7,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::page::Page;
-use crate::core::schema::{documented, documented_parameters};
+use crate::validation::schema::{documented, documented_parameters};
 
 /// What can happen to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use super::amount::{Price, Tax};
 use super::page::Page;
 use super::patch;
 use super::text::{LINE, LINES, SEARCH, Tag};
-use crate::core::schema::{documented, documented_parameters};
+use crate::validation::schema::{documented, documented_parameters};
 
 /// What a client says to create an item, or to replace one.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
@@ -48,7 +48,7 @@ fn taxed_below_price(item: &ItemCreate) -> Result<(), ValidationError> {
 /// The rule over two members: where both are known, the tax is less than the price.
 pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), ValidationError> {
     match (price, tax) {
-        (Some(price), Some(tax)) if tax.hundredths() >= price.hundredths() => {
+        (Some(price), Some(tax)) if tax.minor_units() >= price.minor_units() => {
             Err(ValidationError::new("tax_below_price").with_message("Tax must be less than price".into()))
         }
         _ => Ok(()),

@@ -10,7 +10,7 @@ use validator::Validate;
 use super::password::{NewPassword, Password};
 use super::scope::Scopes;
 use super::text::{Email, LINE, pattern};
-use crate::core::schema::{documented, documented_parameters};
+use crate::validation::schema::{documented, documented_parameters};
 
 static GRANT_TYPE: LazyLock<Regex> = LazyLock::new(|| pattern("^password$"));
 

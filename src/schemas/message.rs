@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::core::schema::{Problem, documented};
+use crate::validation::schema::{Problem, documented};
 
 /// A sentence.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

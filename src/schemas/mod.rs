@@ -5,7 +5,6 @@ pub mod api_key;
 pub mod audit_event;
 pub mod external;
 pub mod item;
-pub mod job;
 pub mod login;
 pub mod message;
 pub mod notification;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::text::{Email, LINES};
-use crate::core::schema::documented;
+use crate::validation::schema::documented;
 
 /// What somebody is to be told by mail.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use crate::core::schema::documented_parameters;
+use crate::validation::schema::documented_parameters;
 
 /// Which part of a list: `?skip=0&limit=100`.
 #[derive(Debug, Clone, Deserialize, Validate, JsonSchema)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::text;
-use crate::core::schema::documented_parameters;
+use crate::validation::schema::documented_parameters;
 
 static ROOM: LazyLock<Regex> = LazyLock::new(|| text::pattern("^[a-zA-Z0-9_-]*$"));
 

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 /// Nothing in particular: a good token is enough.
 pub const ANY: u8 = 0;
-/// Reading and changing the own account.
+/// Coercion and changing the own account.
 pub const ME: u8 = 1;
-/// Reading items.
+/// Coercion items.
 pub const ITEMS_READ: u8 = 2;
-/// Reading and changing items.
+/// Coercion and changing items.
 pub const ITEMS: u8 = 4 | ITEMS_READ;
 /// Looking after users, for superusers.
 pub const USERS: u8 = 8;

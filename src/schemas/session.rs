@@ -7,7 +7,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::page::Page;
-use crate::core::schema::{documented, documented_parameters};
+use crate::validation::schema::{documented, documented_parameters};
 
 /// One login, from the password to the logout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

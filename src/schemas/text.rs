@@ -7,7 +7,7 @@ use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::core::schema::is_email;
+use crate::validation::schema::is_email;
 
 /// One line of text: no control characters. PostgreSQL cannot store U+0000 at all.
 pub static LINE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x1f\x7f-\x9f]*$"));

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::core::schema::documented;
+use crate::validation::schema::documented;
 
 /// What opens one socket, for a browser that can send no headers with it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use super::page::Page;
 use super::password::{NewPassword, Password};
 use super::patch;
 use super::text::{Email, LINE, Username};
-use crate::core::schema::{documented, documented_parameters};
+use crate::validation::schema::{documented, documented_parameters};
 
 /// Where somebody lives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]

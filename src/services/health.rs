@@ -1,22 +1,69 @@
-//! Whether the service can do its work.
+//! Checks the dependencies in the background, so that a health request costs nothing and no request waits for a check.
 
 use std::time::Duration;
 
+use sea_orm::DbErr;
+use tokio::time::{sleep, timeout};
+
+use crate::core::config::DatabaseSettings;
 use crate::core::database::{self, Db};
 use crate::error::{Error, Result};
+use crate::rate_limit::Limiter;
+use crate::schemas::message::Health;
+use crate::server::{Dependencies, Readiness};
 
-/// How long the database may take to answer before it counts as gone.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the database may take to answer before it counts as down.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The time between two checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Nothing, when every needed dependency answers.
+/// Checks the database and Redis again and again. The database is asked over a connection of its own: those of the pool
+/// may all be waiting for a lock.
+pub async fn monitor(settings: DatabaseSettings, limiter: &Limiter, readiness: &Readiness) {
+    let settings = DatabaseSettings { max_connections: 1, ..settings };
+    let mut connection = None;
+    loop {
+        let checked = timeout(TIMEOUT, check_database(&settings, connection.take())).await;
+        let database_error = match checked {
+            Ok(Ok(open)) => {
+                connection = Some(open);
+                None
+            }
+            Ok(Err(error)) => Some(error.to_string().into()),
+            Err(_) => Some("the database does not answer".into()),
+        };
+        let is_degraded = limiter.is_degraded().await;
+        if readiness.report(Dependencies { database_error: database_error.clone(), is_degraded }) {
+            match &database_error {
+                Some(error) => tracing::error!(%error, "the database is unavailable"),
+                None => tracing::info!(is_degraded, "dependencies changed: the database is available"),
+            }
+        }
+        sleep(CHECK_INTERVAL).await;
+    }
+}
+
+/// Uses the open connection or a new one, and returns it if the database answers.
+async fn check_database(settings: &DatabaseSettings, connection: Option<Db>) -> Result<Db, DbErr> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => database::connect(settings).await?,
+    };
+    database::ping(&connection).await?;
+    Ok(connection)
+}
+
+/// Whether the process should get requests, from the last background check.
 ///
 /// # Errors
-/// 503 when one does not.
-pub async fn check(db: &Db) -> Result<()> {
-    let answer = tokio::time::timeout(PATIENCE, database::ping(db)).await;
-    match answer {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Error::Unavailable(error.to_string().into())),
-        Err(_) => Err(Error::Unavailable("the database does not answer".into())),
+/// 503 while the process drains or the database is unavailable.
+pub fn ready(readiness: &Readiness) -> Result<Health> {
+    if readiness.is_draining() {
+        return Err(Error::Unavailable("the process is shutting down".into()));
+    }
+    let Dependencies { database_error, is_degraded } = readiness.dependencies();
+    match database_error {
+        Some(error) => Err(Error::Unavailable(error)),
+        None => Ok(Health { status: if is_degraded { "degraded" } else { "ok" }.to_owned() }),
     }
 }

@@ -9,13 +9,21 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::core::database::{Db, begin_write};
-use crate::core::idempotency::IdempotencyKey;
-use crate::core::schema::Problem;
 use crate::entities::idempotency_key::{ActiveModel, Column, Entity};
 use crate::error::{Error, Result};
+use crate::validation::schema::Problem;
+
+/// What identifies a request that a client may repeat.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    /// The hash of the key that the client chose, which may be long.
+    pub key_hash: String,
+    /// A keyed hash of method, path and body.
+    pub fingerprint: String,
+}
 
 /// How long an answer is kept.
-const KEPT: TimeDelta = TimeDelta::hours(24);
+const RETENTION: TimeDelta = TimeDelta::hours(24);
 
 /// Runs `work` in a transaction of its own. Under a key the outcome is written down in the same transaction, and a
 /// request that comes again is given it instead: also when the process ended before it could answer, and when a
@@ -49,9 +57,12 @@ pub(super) async fn once<T: Serialize + DeserializeOwned>(
     Ok(outcome)
 }
 
-/// Forgets the requests that cannot come again. How many there were.
-pub(super) async fn clean_up(db: &Db, now: DateTime<Utc>) -> Result<u64> {
-    Ok(Entity::delete_many().filter(Column::CreatedAt.lte(now - KEPT)).exec(db).await?.rows_affected)
+/// Deletes the answers of requests that cannot be repeated any more, and gives their number.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<u64> {
+    Ok(Entity::delete_many().filter(Column::CreatedAt.lte(now - RETENTION)).exec(db).await?.rows_affected)
 }
 
 fn is(user: Uuid, key: &IdempotencyKey) -> Condition {
@@ -66,7 +77,7 @@ async fn earlier(
     key: &IdempotencyKey,
     now: DateTime<Utc>,
 ) -> Result<Option<String>> {
-    let past = is(user, key).add(Column::CreatedAt.lte(now - KEPT));
+    let past = is(user, key).add(Column::CreatedAt.lte(now - RETENTION));
     Entity::delete_many().filter(past).exec(transaction).await?;
     let row = ActiveModel {
         user_id: Set(user),
@@ -77,7 +88,7 @@ async fn earlier(
     };
     let unless_there = OnConflict::columns([Column::UserId, Column::KeyHash]).do_nothing().to_owned();
     let inserted = Entity::insert(row).on_conflict(unless_there).exec_without_returning(transaction).await;
-    if inserted.map_err(super::user::gone)? > 0 {
+    if inserted.map_err(super::account::user::user_deleted)? > 0 {
         return Ok(None);
     }
     let found = Entity::find().filter(is(user, key)).one(transaction).await?;

@@ -9,12 +9,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::account::user::{User, user_deleted};
 use super::idempotency::once;
 use super::tag as tags;
-use super::user::{User, gone};
 use crate::core::database::{Db, begin_write};
-use crate::core::idempotency::IdempotencyKey;
-use crate::core::schema::Problem;
 use crate::entities::item::{self, ActiveModel, Column, Entity};
 use crate::entities::{item_tag, tag};
 use crate::error::{Error, Result};
@@ -22,12 +20,14 @@ use crate::schemas::amount::Amount;
 use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemRead, ItemSort, ItemUpdate, tax_below_price};
 use crate::schemas::page::{Page, Paging};
 use crate::schemas::versioned::Versioned;
+use crate::services::idempotency::IdempotencyKey;
+use crate::validation::schema::Problem;
 
 const NOT_FOUND: Error = Error::NotFound("Item not found");
 
 fn read_model(item: item::Model, mut tags: Vec<String>) -> ItemRead {
     let item::Model { id, owner_id, title, description, price, tax, version: _, created_at, updated_at } = item;
-    let (price, tax) = (price.map(Amount::from_hundredths), tax.map(Amount::from_hundredths));
+    let (price, tax) = (price.map(Amount::from_minor_units), tax.map(Amount::from_minor_units));
     tags.sort_unstable();
     ItemRead { id, title, description, price, tax, tags, owner_id, created_at, updated_at }
 }
@@ -70,8 +70,8 @@ pub async fn read_of_owner(
 pub async fn list(db: &impl ConnectionTrait, caller: &User, filter: ItemFilter, paging: Paging) -> Result<ItemPage> {
     let ItemFilter { q, tags, min_price, max_price, sort } = filter;
     let mut select = visible_to(caller)
-        .apply_if(min_price, |select, least| select.filter(Column::Price.gte(least.hundredths())))
-        .apply_if(max_price, |select, most| select.filter(Column::Price.lte(most.hundredths())));
+        .apply_if(min_price, |select, least| select.filter(Column::Price.gte(least.minor_units())))
+        .apply_if(max_price, |select, most| select.filter(Column::Price.lte(most.minor_units())));
     if let Some(text) = q {
         // Letters, digits and blanks only: nothing in it means something to LIKE.
         let pattern = LikeExpr::new(format!("%{}%", text.to_ascii_lowercase()));
@@ -138,14 +138,14 @@ pub async fn create(
         owner_id: Set(caller.id),
         title: Set(title),
         description: Set(description),
-        price: Set(price.map(Amount::hundredths)),
-        tax: Set(tax.map(Amount::hundredths)),
+        price: Set(price.map(Amount::minor_units)),
+        tax: Set(tax.map(Amount::minor_units)),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
     };
     once(db, caller.id, key, now, async |transaction| {
-        let item = item.insert(transaction).await.map_err(gone)?;
+        let item = item.insert(transaction).await.map_err(user_deleted)?;
         let tags = tags::assign(transaction, item.id, tags).await?;
         Ok(Versioned { version: item.version, data: read_model(item, tags) })
     })
@@ -188,8 +188,8 @@ pub async fn update(
     let ItemUpdate { title, description, price, tax, tags } = data;
     let transaction = begin_write(db).await?;
     let old = lock(&transaction, caller, id, expected).await?;
-    let price = price.unwrap_or(old.price.map(Amount::from_hundredths));
-    let tax = tax.unwrap_or(old.tax.map(Amount::from_hundredths));
+    let price = price.unwrap_or(old.price.map(Amount::from_minor_units));
+    let tax = tax.unwrap_or(old.tax.map(Amount::from_minor_units));
     tax_below_price(price, tax).map_err(|error| {
         Error::Invalid(vec![Problem::value_error(vec!["body".into()], error.message.as_deref().unwrap_or_default())])
     })?;
@@ -198,8 +198,8 @@ pub async fn update(
         owner_id: Unchanged(old.owner_id),
         title: Set(title.unwrap_or(old.title)),
         description: Set(description.unwrap_or(old.description)),
-        price: Set(price.map(Amount::hundredths)),
-        tax: Set(tax.map(Amount::hundredths)),
+        price: Set(price.map(Amount::minor_units)),
+        tax: Set(tax.map(Amount::minor_units)),
         version: Set(old.version + 1),
         created_at: Unchanged(old.created_at),
         updated_at: Set(now),

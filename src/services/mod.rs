@@ -1,24 +1,11 @@
-//! What is allowed, and how it is fetched and stored. The only layer that queries. Knows nothing of
-//! HTTP: commands call it, too.
+//! What is allowed, and how it is stored: the only layer that queries. Services know nothing of HTTP; commands and jobs
+//! call them, too.
 
-pub mod accounts;
-pub mod api_key;
-pub mod audit_event;
-pub mod caller;
-pub mod clean_up;
+pub mod account;
 pub mod external;
 pub mod health;
-mod idempotency;
+pub mod idempotency;
 pub mod item;
-pub mod job;
-pub mod login;
-pub mod mailed;
 pub mod notification;
 mod page;
-pub mod presence;
-pub mod recovery;
-pub mod session;
 pub mod tag;
-pub mod ticket;
-pub mod user;
-pub mod verification;

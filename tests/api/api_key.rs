@@ -12,7 +12,6 @@ use sea_orm::EntityTrait;
 use serde_json::json;
 
 use crate::support::app::PASSWORD;
-use crate::support::socket::PATIENCE;
 use crate::support::{Answer, Client, TestApp};
 
 async fn create(client: &Client, scope: &str) -> ApiKeyCreated {
@@ -171,7 +170,8 @@ async fn its_use_is_known_without_a_write_per_request() {
     assert_eq!(used().await, None);
     let use_it = async || {
         machine.get("/items").await.ok::<ItemPage>();
-        app.state.accounts.tasks.finish(PATIENCE).await;
+        app.state.accounts.tasks.close();
+        app.state.accounts.tasks.wait().await;
     };
     use_it().await;
     let first = used().await.unwrap();

@@ -102,7 +102,7 @@ fn every_layer_imports_only_what_it_may() {
 }
 
 /// A table that has no routes of its own: part of another resource.
-const PARTS: [&str; 5] = ["item_tag", "tag", "user_token", "idempotency_key", "job"];
+const PARTS: [&str; 5] = ["item_tag", "tag", "email_token", "idempotency_key", "job"];
 
 #[test]
 fn every_resource_has_its_file_in_every_layer() {

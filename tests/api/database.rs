@@ -3,8 +3,8 @@
 mod frozen;
 
 use axum::http::StatusCode;
+use keel::core::database::migrate;
 use keel::core::database::{Db, begin_write};
-use keel::core::migrate;
 use keel::schemas::item::{ItemPage, ItemRead};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::support::database::{TestDatabase, server_url};
 use crate::support::proxy::cuttable;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 use crate::support::{Answer, Client, TestApp};
 
 async fn applied(db: &Db) -> Vec<bool> {
@@ -191,7 +191,7 @@ async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
 
     is_open.send(true).unwrap();
     let back = async { while ann.get("/items").await.status != StatusCode::OK {} };
-    timeout(PATIENCE, back).await.expect("the database is used again");
+    timeout(TIMEOUT, back).await.expect("the database is used again");
     app.anonymous().form("/token", &login).await.expect(StatusCode::OK);
     app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
 }

@@ -2,7 +2,7 @@
 
 use keel::core::database::Db;
 use keel::entities::{
-    api_key, audit_event, idempotency_key, item, item_tag, job, session, tag, ticket, user, user_token,
+    api_key, audit_event, email_token, idempotency_key, item, item_tag, job, session, tag, ticket, user,
 };
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Schema, Statement};
 
@@ -18,7 +18,7 @@ async fn the_migrations_make_the_tables_that_the_entities_describe() {
     create(&described, item_tag::Entity).await;
     create(&described, session::Entity).await;
     create(&described, ticket::Entity).await;
-    create(&described, user_token::Entity).await;
+    create(&described, email_token::Entity).await;
     create(&described, api_key::Entity).await;
     create(&described, audit_event::Entity).await;
     create(&described, idempotency_key::Entity).await;
@@ -33,7 +33,7 @@ async fn the_migrations_make_the_tables_that_the_entities_describe() {
         "sessions",
         "tags",
         "tickets",
-        "user_tokens",
+        "email_tokens",
         "users",
     ];
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use keel::core::breaker::Breaker;
 use keel::schemas::external::CombinedData;
+use keel::upstream::breaker::Breaker;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;

@@ -177,7 +177,7 @@ async fn what_is_stored_opens_nothing() {
     let db = &app.state.db;
     let session = keel::entities::session::Entity::find().one(db).await.unwrap().unwrap();
     let key = keel::entities::api_key::Entity::find().one(db).await.unwrap().unwrap();
-    let link = keel::entities::user_token::Entity::find().one(db).await.unwrap().unwrap();
+    let link = keel::entities::email_token::Entity::find().one(db).await.unwrap().unwrap();
     let both = format!("{}{}", session.family_hash, session.refresh_hash);
     for text in [
         session.family_hash,

@@ -3,7 +3,6 @@
 mod cors;
 mod hosts;
 mod limits;
-mod withheld;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};

@@ -8,22 +8,23 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keel::core::clock::Clock;
 use keel::core::database::begin_write;
 use keel::entities::job::Model;
+use keel::jobs::kinds::Job;
+use keel::jobs::kinds::notification::Notification;
+use keel::jobs::lease::{self, LeaseOptions};
+use keel::jobs::queue::{self, Status};
 use keel::jobs::worker::{work, work_off};
 use keel::jobs::{Context, schedule};
 use keel::mail::Mailer;
-use keel::schemas::job::{Job, Notification};
 use keel::schemas::text::Email;
-use keel::services::accounts::Accounts;
-use keel::services::job::lease::{self, Terms};
-use keel::services::job::{self, Status};
+use keel::server::Readiness;
+use keel::services::account::AccountContext;
 use sea_orm::ConnectionTrait;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::support::TestApp;
 use crate::support::smtp::{Mood, Smtp};
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 
 fn notification(to: &str) -> Job {
     let to = Email::try_from(to.to_owned()).unwrap();
@@ -32,36 +33,36 @@ fn notification(to: &str) -> Job {
 
 async fn enqueue(app: &TestApp, job: &Job) -> Uuid {
     let transaction = begin_write(&app.state.db).await.unwrap();
-    let id = job::enqueue(&transaction, job, app.state.accounts.clock.now()).await.unwrap();
+    let id = queue::enqueue(&transaction, job, app.state.accounts.clock.now()).await.unwrap();
     transaction.commit().await.unwrap();
-    app.state.accounts.wake.wake();
+    app.state.accounts.job_signal.notify();
     id
 }
 
 async fn all(app: &TestApp, status: Status) -> Vec<Model> {
-    job::list(&app.state.db, status, 1000).await.unwrap()
+    queue::list(&app.state.db, status, 1000).await.unwrap()
 }
 
 /// Waits until so many jobs have the status.
 async fn reaches(app: &TestApp, status: Status, count: u64) {
     let reached = async {
-        while job::count(&app.state.db, status).await.unwrap() < count {
+        while queue::count(&app.state.db, status).await.unwrap() < count {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, reached).await.expect("so many have it");
+    timeout(TIMEOUT, reached).await.expect("so many have it");
 }
 
 /// A worker's terms: a lease of half a minute.
-fn terms() -> Terms {
-    Terms { worker: Uuid::now_v7(), lease: TimeDelta::seconds(30), max_attempts: 3 }
+fn terms() -> LeaseOptions {
+    LeaseOptions { worker: Uuid::now_v7(), lease: TimeDelta::seconds(30), max_attempts: 3 }
 }
 
 #[tokio::test]
 async fn what_is_not_committed_leaves_no_job() {
     let app = TestApp::start().await;
     let transaction = begin_write(&app.state.db).await.unwrap();
-    job::enqueue(&transaction, &Job::CleanUp, app.state.accounts.clock.now()).await.unwrap();
+    queue::enqueue(&transaction, &Job::CleanUp, app.state.accounts.clock.now()).await.unwrap();
     transaction.rollback().await.unwrap();
     assert!(all(&app, Status::Queued).await.is_empty());
 }
@@ -75,7 +76,8 @@ async fn of_many_workers_one_runs_it() {
     let mut workers = Vec::new();
     for _ in 0..4 {
         let db = app.database.connect().await;
-        let context = Context { accounts: Accounts { db, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
+        let context =
+            Context { accounts: AccountContext { db, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
         workers.push(tokio::spawn(async move { work_off(&context, context.accounts.now()).await.unwrap() }));
     }
     for worker in workers {
@@ -90,13 +92,13 @@ async fn of_many_workers_one_runs_it() {
 async fn the_urgent_ones_go_first_and_none_before_its_time() {
     let app = TestApp::start().await;
     let now = app.state.accounts.clock.now();
-    let scheduled = job::enqueue_once(&app.state.db, &Job::CleanUp, "one".to_owned(), now).await.unwrap();
+    let scheduled = queue::enqueue_once(&app.state.db, &Job::CleanUp, "one".to_owned(), now).await.unwrap();
     assert!(scheduled);
     let later = now + TimeDelta::minutes(1);
-    assert!(job::enqueue_once(&app.state.db, &Job::CleanUp, "another".to_owned(), later).await.unwrap());
+    assert!(queue::enqueue_once(&app.state.db, &Job::CleanUp, "another".to_owned(), later).await.unwrap());
     let first = enqueue(&app, &notification("ann@example.org")).await;
     let second = enqueue(&app, &notification("bob@example.org")).await;
-    let taken = lease::take(&app.state.db, &terms(), 10, app.state.accounts.clock.now()).await.unwrap();
+    let taken = lease::claim(&app.state.db, &terms(), 10, app.state.accounts.clock.now()).await.unwrap();
     assert_eq!(
         taken.iter().map(|taken| taken.kind.as_str()).collect::<Vec<_>>(),
         ["notification", "notification", "clean_up"]
@@ -129,8 +131,8 @@ async fn what_fails_is_tried_again_ever_later_and_given_up_in_the_end() {
     let dead = all(&app, Status::Dead).await;
     assert_eq!(dead.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
     let now = app.state.accounts.clock.now();
-    assert_eq!(job::retry(&app.state.db, &[Uuid::now_v7()], now).await.unwrap(), 0);
-    assert_eq!(job::retry(&app.state.db, &[id], now).await.unwrap(), 1);
+    assert_eq!(queue::retry(&app.state.db, &[Uuid::now_v7()], now).await.unwrap(), 0);
+    assert_eq!(queue::retry(&app.state.db, &[id], now).await.unwrap(), 1);
     app.outbox.next("bob@example.org").await;
 }
 
@@ -159,7 +161,8 @@ async fn one_that_panics_harms_no_other() {
         assert_ne!(calls.fetch_add(1, Ordering::Relaxed), 1, "a panic of the test");
         clock.now()
     });
-    let broken = Context { accounts: Accounts { clock, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
+    let broken =
+        Context { accounts: AccountContext { clock, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
     work_off(&broken, broken.accounts.now()).await.unwrap();
     let queued = all(&app, Status::Queued).await;
     assert_eq!(queued[0].last_error.as_deref(), Some("it panicked"));
@@ -173,17 +176,17 @@ async fn the_job_of_a_worker_that_is_gone_is_taken_over() {
     enqueue(&app, &notification("bob@example.org")).await;
     let (gone, other) = (terms(), terms());
     let now = app.state.accounts.clock.now();
-    let taken = lease::take(db, &gone, 1, now).await.unwrap().remove(0);
+    let taken = lease::claim(db, &gone, 1, now).await.unwrap().remove(0);
     // While there are signs of life it is his.
     app.travel(TimeDelta::seconds(29));
     lease::extend(db, &gone, vec![taken.id], app.state.accounts.clock.now()).await.unwrap();
     app.travel(TimeDelta::seconds(29));
     // Of this one, and not of whatever else has his name.
     lease::extend(db, &gone, vec![Uuid::now_v7()], app.state.accounts.clock.now()).await.unwrap();
-    assert_eq!(lease::take_back(db, &other, app.state.accounts.clock.now()).await.unwrap(), 0);
+    assert_eq!(lease::reclaim_expired(db, &other, app.state.accounts.clock.now()).await.unwrap(), 0);
     let now = app.travel(TimeDelta::seconds(2));
-    assert_eq!(lease::take_back(db, &other, now).await.unwrap(), 1);
-    let again = lease::take(db, &other, 1, now).await.unwrap().remove(0);
+    assert_eq!(lease::reclaim_expired(db, &other, now).await.unwrap(), 1);
+    let again = lease::claim(db, &other, 1, now).await.unwrap().remove(0);
     assert_eq!((again.id, again.attempt), (taken.id, 2));
     // He has no say any more, should he wake up.
     lease::done(db, &taken, now).await.unwrap();
@@ -199,9 +202,9 @@ async fn one_that_kills_its_workers_is_given_up() {
     enqueue(&app, &Job::CleanUp).await;
     for _ in 0..3 {
         let now = app.state.accounts.clock.now();
-        assert_eq!(lease::take(&app.state.db, &terms(), 1, now).await.unwrap().len(), 1);
+        assert_eq!(lease::claim(&app.state.db, &terms(), 1, now).await.unwrap().len(), 1);
         let now = app.travel(TimeDelta::seconds(31));
-        lease::take_back(&app.state.db, &terms(), now).await.unwrap();
+        lease::reclaim_expired(&app.state.db, &terms(), now).await.unwrap();
     }
     assert_eq!(all(&app, Status::Dead).await[0].attempts, 3);
 }
@@ -216,15 +219,9 @@ async fn a_worker_that_stops_finishes_what_it_can_and_leaves_the_rest() {
     })
     .await;
     let mailer = Mailer::new(&app.state.settings.mail).unwrap();
-    let context = Context { mailer, ..app.jobs.clone() };
-    let (stop, stopped) = oneshot::channel::<()>();
-    let worker = tokio::spawn(work(
-        context,
-        async {
-            let _ = stopped.await;
-        },
-        Duration::ZERO,
-    ));
+    let context = Context { mailer, shutdown_grace: Duration::ZERO, ..app.jobs.clone() };
+    let readiness = Readiness::default();
+    let worker = tokio::spawn(work(context, readiness.clone()));
     enqueue(&app, &notification("ann@example.org")).await;
     reaches(&app, Status::Done, 1).await;
     smtp.mood.send_replace(Mood::Silent);
@@ -232,8 +229,8 @@ async fn a_worker_that_stops_finishes_what_it_can_and_leaves_the_rest() {
         enqueue(&app, &notification(&format!("bob{index}@example.org"))).await;
     }
     reaches(&app, Status::Running, 2).await;
-    stop.send(()).unwrap();
-    timeout(PATIENCE, worker).await.expect("it stops").unwrap();
+    readiness.drain();
+    timeout(TIMEOUT, worker).await.expect("it stops").unwrap();
     let queued = all(&app, Status::Queued).await;
     assert_eq!(queued.iter().map(|job| job.attempts).collect::<Vec<_>>(), [0, 0, 0]);
     assert!(queued.iter().all(|job| job.worker_id.is_none()));
@@ -267,12 +264,12 @@ async fn what_is_past_is_deleted_and_nothing_else() {
             app.state.db.query_one_raw(sea_orm::Statement::from_string(app.state.db.get_database_backend(), query));
         row.await.unwrap().unwrap().try_get::<i64>("", "count").unwrap()
     };
-    assert_eq!((rows("sessions").await, rows("user_tokens").await, rows("jobs").await), (2, 1, 2));
+    assert_eq!((rows("sessions").await, rows("email_tokens").await, rows("jobs").await), (2, 1, 2));
     app.travel(TimeDelta::days(2));
     enqueue(&app, &Job::CleanUp).await;
     work_off(&app.jobs, app.jobs.accounts.now()).await.unwrap();
     // The session that was opened two weeks ago is over, the one of two days ago is not.
-    assert_eq!((rows("sessions").await, rows("user_tokens").await, rows("jobs").await), (1, 0, 1));
+    assert_eq!((rows("sessions").await, rows("email_tokens").await, rows("jobs").await), (1, 0, 1));
     assert_eq!(rows("users").await, 1);
     drop(ann);
 }

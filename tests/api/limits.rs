@@ -6,17 +6,17 @@ use std::net::SocketAddr;
 
 use axum::http::{Method, Request, StatusCode};
 use chrono::TimeDelta;
-use keel::core::client::Peer;
 use keel::schemas::login::Token;
 use keel::schemas::message::{Health, Message};
 use keel::schemas::user::UserRead;
+use keel::server::Peer;
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::support::app::PASSWORD;
 use crate::support::proxy::cuttable;
 use crate::support::redis::redis_url;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 use crate::support::{Answer, Client, TestApp};
 
 async fn limited() -> TestApp {
@@ -237,6 +237,6 @@ async fn while_redis_is_gone_each_process_counts_for_itself() {
 
     is_open.send(true).unwrap();
     let back = async { while ready().await != "ok" {} };
-    timeout(PATIENCE, back).await.expect("Redis is used again");
+    timeout(TIMEOUT, back).await.expect("Redis is used again");
     assert_eq!(statuses(&third).await, [400, 400, 400, 400, 400, 429]);
 }

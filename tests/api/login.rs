@@ -6,8 +6,8 @@ use keel::core::config::AuthSettings;
 use keel::core::security::Passwords;
 use keel::schemas::login::Token;
 use keel::schemas::user::UserRead;
-use keel::services::accounts::Accounts;
-use keel::state::Parts;
+use keel::services::account::AccountContext;
+use keel::state::AppState;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
@@ -79,9 +79,9 @@ async fn a_hash_is_computed_whether_the_user_exists_or_not() {
     app.user("ann").await;
     root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
     let none = AuthSettings { hash_concurrency: 0, ..app.state.settings.auth.clone() };
-    let accounts = Accounts { passwords: Passwords::new(&none).unwrap(), ..(*app.state.accounts).clone() }.into();
-    let parts = Parts { accounts, ..(*app.state).clone() };
-    let nobody = Client::new(build(&parts.into()), None);
+    let accounts = AccountContext { passwords: Passwords::new(&none).unwrap(), ..(*app.state.accounts).clone() }.into();
+    let parts = AppState { accounts, ..app.state.clone() };
+    let nobody = Client::new(build(&parts), None);
     let (known, inactive, unknown, unknown_email) = tokio::join!(
         login(&nobody, "/token", "ann", PASSWORD),
         login(&nobody, "/token", "eve", PASSWORD),

@@ -35,7 +35,6 @@ mod session;
 mod signing_keys;
 mod signup;
 mod superuser;
-mod tasks;
 mod ticket;
 mod tokens;
 mod user;

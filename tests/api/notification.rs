@@ -5,9 +5,9 @@ use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
 use keel::core::config::Settings;
 use keel::jobs::Context;
+use keel::jobs::queue::{self, Status};
 use keel::jobs::worker::work_off;
 use keel::mail::Mailer;
-use keel::services::job::{self, Status};
 use serde_json::json;
 
 use crate::support::smtp::{Mood, Smtp, message_id};
@@ -64,7 +64,7 @@ async fn sent_again_under_its_key_it_is_mailed_once() {
         answer.expect(StatusCode::ACCEPTED);
     }
     app.outbox.next("bob@example.org").await;
-    assert_eq!(job::count(&app.state.db, Status::Done).await.unwrap(), 1 + 1, "and the mail for ann's new account");
+    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 1 + 1, "and the mail for ann's new account");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn every_mail_arrives_from_a_server_that_fails_in_every_way_and_keeps_its_
         work_off(&context, context.accounts.now()).await.unwrap();
         app.travel(TimeDelta::hours(1));
     }
-    assert_eq!(job::count(&app.state.db, Status::Done).await.unwrap(), 6);
+    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 6);
     let mails = smtp.mails(12).await;
     for index in 0..5 {
         let to = format!("To: bob{index}@example.org");
@@ -124,7 +124,7 @@ async fn what_a_server_will_never_take_is_not_tried_again() {
     let (app, context) = with(&smtp).await;
     notify(&app.user("ann").await, "bob@example.org", "hello").await;
     work_off(&context, context.accounts.now()).await.unwrap();
-    let dead = job::list(&app.state.db, Status::Dead, 10).await.unwrap();
+    let dead = queue::list(&app.state.db, Status::Dead, 10).await.unwrap();
     assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1, 1]);
     assert!(dead[0].last_error.as_ref().unwrap().contains("no such mailbox"), "{dead:?}");
 }

@@ -5,8 +5,8 @@ use keel::core::security::{Passwords, Verdict};
 use keel::entities::user::{ActiveModel, Entity};
 use keel::schemas::login::Token;
 use keel::schemas::user::UserRead;
-use keel::services::accounts::Accounts;
-use keel::state::Parts;
+use keel::services::account::AccountContext;
+use keel::state::AppState;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -134,8 +134,9 @@ async fn a_hash_of_other_costs_is_replaced_at_the_next_login() {
 
     let mut dearer = app.state.settings.auth.clone();
     (dearer.hash_memory_kib, dearer.hash_iterations) = (16, 2);
-    let accounts = Accounts { passwords: Passwords::new(&dearer).unwrap(), ..(*app.state.accounts).clone() }.into();
-    let dearer = Client::new(build(&Parts { accounts, ..(*app.state).clone() }.into()), None);
+    let accounts =
+        AccountContext { passwords: Passwords::new(&dearer).unwrap(), ..(*app.state.accounts).clone() }.into();
+    let dearer = Client::new(build(&AppState { accounts, ..app.state.clone() }), None);
     dearer.form("/token", &[("username", "ann"), ("password", PASSWORD)]).await.ok::<Token>();
     let after = hash(&app, &ann).await;
     assert!(before.contains("m=8,t=1") && after.contains("m=16,t=2"), "{before} {after}");

@@ -1,7 +1,6 @@
 //! The server on a real socket: what it does with clients that are slow, silent, rude or many, and how
 //! it ends.
 
-mod parsing;
 mod stopping;
 
 use std::convert::Infallible;
@@ -15,12 +14,13 @@ use axum::body::{Body, Bytes};
 use axum::routing::get;
 use hyper::body::Frame;
 use keel::core::config::ServerSettings;
-use keel::core::readiness::Readiness;
+use keel::server::Readiness;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
+use tower::util::BoxCloneSyncService;
 
 use crate::support::app::settings;
-use crate::support::socket::{PATIENCE, TestServer};
+use crate::support::socket::{TIMEOUT, TestServer};
 
 /// Settings under which nothing but what a test changes comes to its end in the time of a test.
 fn patient(change: impl FnOnce(&mut ServerSettings)) -> ServerSettings {
@@ -33,7 +33,7 @@ fn patient(change: impl FnOnce(&mut ServerSettings)) -> ServerSettings {
 }
 
 async fn start(router: Router, change: impl FnOnce(&mut ServerSettings)) -> TestServer {
-    TestServer::start(router, patient(change), Readiness::default()).await
+    TestServer::start(BoxCloneSyncService::new(router), patient(change), Readiness::default()).await
 }
 
 /// `/` answers at once; `/gate` says in `entered` that it was asked, and answers when the gate opens.
@@ -57,7 +57,7 @@ fn gated() -> (Router, Gate) {
 impl Gate {
     /// Until somebody stands at the gate.
     async fn entered(&mut self) {
-        timeout(PATIENCE, self.entered.recv()).await.expect("the handler runs").unwrap();
+        timeout(TIMEOUT, self.entered.recv()).await.expect("the handler runs").unwrap();
     }
 
     fn open(&self) {
@@ -90,7 +90,7 @@ async fn a_head_that_trickles_has_the_same_time_as_any() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(PATIENCE, trickle).await.expect("the connection is closed");
+    timeout(TIMEOUT, trickle).await.expect("the connection is closed");
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_client_that_never_reads_its_answer_is_dropped() {
     let server = start(router, |settings| settings.body_timeout_seconds = 1).await;
     let mut client = server.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: testserver\r\n\r\n").await;
-    timeout(PATIENCE, given_up.recv()).await.expect("the answer is given up").unwrap();
+    timeout(TIMEOUT, given_up.recv()).await.expect("the answer is given up").unwrap();
 }
 
 #[tokio::test]

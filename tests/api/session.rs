@@ -7,15 +7,15 @@ use chrono::TimeDelta;
 use keel::schemas::login::Token;
 use keel::schemas::session::SessionPage;
 use keel::schemas::user::{UserPage, UserRead};
-use keel::services::accounts::Accounts;
-use keel::services::caller::Callers;
-use keel::state::Parts;
+use keel::services::account::AccountContext;
+use keel::services::account::principal::PrincipalCache;
+use keel::state::AppState;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::support::app::PASSWORD;
 use crate::support::app::build;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 use crate::support::{Client, TestApp};
 
 const OTHER: &str = "kettle with a lid";
@@ -171,7 +171,7 @@ async fn what_another_process_ends_is_over_here_within_the_second() {
             sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, over).await.expect("the logout is noticed");
+    timeout(TIMEOUT, over).await.expect("the logout is noticed");
     is_over(&elsewhere).await;
 }
 
@@ -179,8 +179,9 @@ async fn what_another_process_ends_is_over_here_within_the_second() {
 async fn within_the_second_the_database_is_not_asked_who_it_is() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let accounts = Accounts { callers: Callers::new(1_000_000), ..(*app.state.accounts).clone() }.into();
-    let ann = Client { app: build(&Parts { accounts, ..(*app.state).clone() }.into()), ..ann };
+    let accounts =
+        AccountContext { principals: PrincipalCache::new(1_000_000), ..(*app.state.accounts).clone() }.into();
+    let ann = Client { app: build(&AppState { accounts, ..app.state.clone() }), ..ann };
     ann.get("/users/me").await.ok::<UserRead>();
     app.state.db.clone().close().await.unwrap();
     ann.get("/users/me").await.ok::<UserRead>();

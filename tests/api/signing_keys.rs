@@ -2,12 +2,13 @@
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode};
 use keel::core::config::AuthSettings;
+use keel::middleware::App;
 use keel::schemas::user::UserRead;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::support::app::build;
-use crate::support::{App, Client, TestApp};
+use crate::support::{Client, TestApp};
 
 /// Made with `openssl genpkey -algorithm ed25519`, for nothing else.
 const PRIVATE: [&str; 2] = [

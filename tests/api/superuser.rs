@@ -213,7 +213,7 @@ async fn a_role_that_is_gone_by_then_changes_nobody() {
     let (accounts, client) = (&app.state.accounts, keel::core::client::Client::default());
     for target in [ann.id(), bob.id()] {
         let data = serde_json::from_value(json!({ "is_superuser": true })).unwrap();
-        keel::services::user::update(accounts, &client, ann.id(), target, data).await.unwrap_err();
+        keel::services::account::user::update(accounts, &client, ann.id(), target, data).await.unwrap_err();
     }
     ann.get("/users").await.error(StatusCode::FORBIDDEN);
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::message::Message;
 use keel::schemas::user::UserRead;
-use keel::services::user;
+use keel::services::account::user;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;

@@ -11,7 +11,7 @@ pub use settings::{
 };
 pub use sources::Sources;
 
-use crate::core::schema::{self, Loc, Problem, Reading};
+use crate::validation::schema::{self, Coercion, Loc, Problem};
 
 /// Why there are no settings: everything that is wrong with them. Prints keys, never values.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ fn problem(key: &str, message: impl Into<String>) -> Problem {
 /// Every unknown key, wrong value and refusal at once.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     let (environment, mut merged) = sources.merge()?;
-    schema::read_text::<Settings>(&mut merged, Reading::Setting);
+    schema::read_text::<Settings>(&mut merged, Coercion::Setting);
     let mut problems = schema::problems::<Settings>(None, &merged);
     // What production refuses is told together with the rest, as far as it can be read.
     production::refuse(environment, &merged, &mut problems);

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::problem;
 use super::settings::Environment;
-use crate::core::schema::Problem;
+use crate::validation::schema::Problem;
 
 /// What placeholders for secrets look like.
 const PLACEHOLDERS: [&str; 6] = ["changethis", "change-me", "changeme", "your-secret", "placeholder", "insecure"];

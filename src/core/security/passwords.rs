@@ -10,7 +10,19 @@ use unicode_normalization::UnicodeNormalization;
 use zxcvbn::{Score, zxcvbn};
 
 use crate::core::config::AuthSettings;
-use crate::error::{Error, Result};
+
+/// Hashing failed: never because of the password, only for lack of memory or threads.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot hash a password: {0}")]
+pub struct HashError(String);
+
+impl HashError {
+    fn new(cause: impl std::fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+type Result<T> = std::result::Result<T, HashError>;
 
 /// Hashes and verifies passwords. Clones share the limit of how many are hashed at once.
 #[derive(Clone)]
@@ -22,7 +34,7 @@ struct Inner {
     min_length: usize,
     /// What an unknown user's password is compared with, so that the answer takes as long as for a known one:
     /// the cost of a hash of ours, and a result that no password has.
-    nobodys_hash: String,
+    dummy_hash: String,
 }
 
 /// What comparing a password with its hash tells.
@@ -33,7 +45,7 @@ pub enum Verdict {
     /// It is the password.
     Right,
     /// It is the password, but its hash is not what a new one would be: of another kind, or cheaper.
-    Outdated,
+    NeedsRehash,
 }
 
 /// Why a password cannot be set.
@@ -52,7 +64,7 @@ impl Passwords {
     ///
     /// # Errors
     /// For costs that argon2 does not take; names the setting.
-    pub fn new(settings: &AuthSettings) -> Result<Self, String> {
+    pub fn new(settings: &AuthSettings) -> std::result::Result<Self, String> {
         let (memory, iterations) = (settings.hash_memory_kib, settings.hash_iterations);
         let params = Params::new(memory, iterations, Params::DEFAULT_P_COST, None);
         let params = params.map_err(|error| format!("auth.hash_memory_kib, auth.hash_iterations: {error}"))?;
@@ -61,7 +73,7 @@ impl Passwords {
             permits: Arc::new(Semaphore::new(settings.hash_concurrency)),
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             min_length: settings.password_min_length,
-            nobodys_hash: format!(
+            dummy_hash: format!(
                 "$argon2id$v=19$m={memory},t={iterations},p={lanes}$bm9ib2R5IGhhcyB0aGlzIQ${}",
                 "A".repeat(43)
             ),
@@ -72,8 +84,12 @@ impl Passwords {
     /// `own` is what an attacker knows of the user: email, username, name.
     ///
     /// # Errors
-    /// Only on a mistake of ours.
-    pub async fn hash(&self, password: SecretString, own: Vec<String>) -> Result<Result<String, Weakness>> {
+    /// When the machine cannot hash.
+    pub async fn hash(
+        &self,
+        password: SecretString,
+        own: Vec<String>,
+    ) -> Result<std::result::Result<String, Weakness>> {
         let inner = Arc::clone(&self.0);
         self.off_thread(move || match weakness(password.expose_secret(), &own, inner.min_length) {
             Some(weakness) => Ok(Err(weakness)),
@@ -85,7 +101,7 @@ impl Passwords {
     /// The hash of a password that the operator has chosen, whatever it is.
     ///
     /// # Errors
-    /// Only on a mistake of ours.
+    /// When the machine cannot hash.
     pub async fn hash_unchecked(&self, password: SecretString) -> Result<String> {
         let inner = Arc::clone(&self.0);
         self.off_thread(move || inner.hash_now(&password)).await?
@@ -95,38 +111,38 @@ impl Passwords {
     /// answer is no, after the same work.
     ///
     /// # Errors
-    /// Only on a mistake of ours.
+    /// When the machine cannot hash.
     pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<Verdict> {
         let inner = Arc::clone(&self.0);
         self.off_thread(move || {
-            let verdict = inner.verify_now(&password, hash.as_deref().unwrap_or(&inner.nobodys_hash));
+            let verdict = inner.verify_now(&password, hash.as_deref().unwrap_or(&inner.dummy_hash));
             if hash.is_some() { verdict } else { Verdict::Wrong }
         })
         .await
     }
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(Error::internal)?;
+        let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(HashError::new)?;
         let work = move || {
             // Held by the work itself: a request that gives up does not make room for another hash.
             let _permit = permit;
             work()
         };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+        tokio::task::spawn_blocking(work).await.map_err(HashError::new)
     }
 }
 
 impl Inner {
     fn hash_now(&self, password: &SecretString) -> Result<String> {
         let hash = self.argon2.hash_password(normalized(password).expose_secret().as_bytes());
-        hash.map(|hash| hash.to_string()).map_err(Error::internal)
+        hash.map(|hash| hash.to_string()).map_err(HashError::new)
     }
 
     fn verify_now(&self, password: &SecretString, hash: &str) -> Verdict {
         if hash.starts_with("$2") {
             // Brought from elsewhere, where nobody normalised anything.
             let is_right = bcrypt::verify(password.expose_secret(), hash).unwrap_or(false);
-            return if is_right { Verdict::Outdated } else { Verdict::Wrong };
+            return if is_right { Verdict::NeedsRehash } else { Verdict::Wrong };
         }
         let Ok(hash) = PasswordHash::new(hash) else { return Verdict::Wrong };
         // Costs and algorithm are those that the hash names.
@@ -138,7 +154,7 @@ impl Inner {
             && Params::try_from(&hash).is_ok_and(|costs| {
                 (costs.m_cost(), costs.t_cost(), costs.p_cost()) == (ours.m_cost(), ours.t_cost(), ours.p_cost())
             });
-        if is_current { Verdict::Right } else { Verdict::Outdated }
+        if is_current { Verdict::Right } else { Verdict::NeedsRehash }
     }
 }
 
@@ -175,13 +191,13 @@ mod tests {
     use crate::core::config::{Sources, load};
 
     #[test]
-    fn nobodys_hash_costs_as_much_as_a_real_one() {
+    fn dummy_hash_costs_as_much_as_a_real_one() {
         let passwords = Passwords::new(&load(&Sources::default()).unwrap().auth).unwrap();
         let parts = |hash: &str| hash.split('$').map(str::to_owned).collect::<Vec<_>>();
         let real = parts(&passwords.0.hash_now(&SecretString::from("password")).unwrap());
-        let nobodys = parts(&passwords.0.nobodys_hash);
+        let nobodys = parts(&passwords.0.dummy_hash);
         assert_eq!(real[..4], nobodys[..4], "algorithm, version, costs");
         assert_eq!((real[4].len(), real[5].len()), (nobodys[4].len(), nobodys[5].len()), "salt, result");
-        assert!(PasswordHash::new(&passwords.0.nobodys_hash).is_ok(), "it is read, and so compared with");
+        assert!(PasswordHash::new(&passwords.0.dummy_hash).is_ok(), "it is read, and so compared with");
     }
 }

@@ -8,26 +8,24 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
-
 /// What begins an API key, so that people and scanners know one when they see it.
 pub const API_KEY_PREFIX: &str = "kl_";
 
 /// Bytes of a secret: 256 bits.
 const BYTES: usize = 32;
 
-fn random() -> Result<[u8; BYTES]> {
+/// Random bytes of the system.
+#[expect(clippy::expect_used, reason = "as for every `Uuid::new_v4`: a system without randomness cannot serve")]
+fn random() -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(Error::internal)?;
-    Ok(bytes)
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    bytes
 }
 
 /// A new secret: 43 characters of base64url.
-///
-/// # Errors
-/// Only when the system has no randomness.
-pub fn new_secret() -> Result<String> {
-    random().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+#[must_use]
+pub fn new_secret() -> String {
+    URL_SAFE_NO_PAD.encode(random())
 }
 
 /// What is stored of a secret: its SHA-256, 43 characters of base64url.
@@ -47,11 +45,9 @@ pub struct RefreshToken {
 
 impl RefreshToken {
     /// The first one of a new session.
-    ///
-    /// # Errors
-    /// Only when the system has no randomness.
-    pub fn new() -> Result<Self> {
-        Ok(Self { family: random()?, secret: random()? })
+    #[must_use]
+    pub fn random() -> Self {
+        Self { family: random(), secret: random() }
     }
 
     /// Reads a token; `None` for what cannot be one.

@@ -15,12 +15,16 @@ use uuid::Uuid;
 
 use super::secrets::{self, RefreshToken, fingerprint};
 use crate::core::config::AuthSettings;
-use crate::error::{Error, Result};
 
 /// The header's `typ`, so that no other kind of JWT passes for an access token.
 const TYPE: &str = "at+jwt";
 /// How far clocks may be apart, in seconds.
 const LEEWAY: i64 = 10;
+
+/// The token is not one of ours, or not valid now.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid access token")]
+pub struct InvalidToken;
 
 /// What an access token says. Every claim is required.
 #[derive(Debug, Serialize, Deserialize)]
@@ -123,8 +127,14 @@ impl Tokens {
     /// A token for the user's session, good from `now` on.
     ///
     /// # Errors
-    /// Only on a mistake of ours.
-    pub fn issue(&self, user: Uuid, session: Uuid, scope: String, now: DateTime<Utc>) -> Result<IssuedToken> {
+    /// When the key cannot sign.
+    pub fn issue(
+        &self,
+        user: Uuid,
+        session: Uuid,
+        scope: String,
+        now: DateTime<Utc>,
+    ) -> Result<IssuedToken, jsonwebtoken::errors::Error> {
         let Inner { settings, header, encoding, .. } = &*self.0;
         let issued = now.timestamp();
         let seconds = settings.access_token_seconds;
@@ -139,17 +149,17 @@ impl Tokens {
             iat: issued,
             jti: Uuid::now_v7(),
         };
-        let text = encode(header, &claims, encoding).map_err(Error::internal)?;
+        let text = encode(header, &claims, encoding)?;
         Ok(IssuedToken { text, expires_in: seconds.into() })
     }
 
     /// What the token says, when it is one of ours and good at this time.
     ///
     /// # Errors
-    /// 401 for everything else, without saying why.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
+    /// For everything else, without saying why.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
         let Inner { settings, decoding, .. } = &*self.0;
-        let header = decode_header(token).map_err(|_| Error::Unauthorized)?;
+        let header = decode_header(token).map_err(|_| InvalidToken)?;
         // The header of ours and nothing else: no `jwk`, `jku`, `x5u`, `crit`. It leaves no choice of algorithm.
         let mut keys = decoding.iter().filter(|(ours, _)| *ours == header);
         let mut validation = Validation::new(header.alg);
@@ -159,10 +169,10 @@ impl Tokens {
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
         let claims = keys.find_map(|(_, key)| decode::<Claims>(token, key, &validation).ok());
-        let claims = claims.ok_or(Error::Unauthorized)?.claims;
+        let claims = claims.ok_or(InvalidToken)?.claims;
         let now = now.timestamp();
         let is_good = claims.nbf <= now + LEEWAY && claims.exp > now - LEEWAY && claims.iat == claims.nbf;
-        if is_good { Ok(claims) } else { Err(Error::Unauthorized) }
+        if is_good { Ok(claims) } else { Err(InvalidToken) }
     }
 
     /// Tells two texts apart without telling anything about them to who does not have the secret key.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use keel::core::clock::Clock;
 use keel::core::database::begin_write;
 use keel::entities::item;
-use keel::schemas::job::Job;
-use keel::services::job::{self, Status};
+use keel::jobs::kinds::Job;
+use keel::jobs::queue::{self, Status};
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use super::serve::{Process, log_in};
 use super::{fails, folder, keel, succeeds};
 use crate::support::database::TestDatabase;
 use crate::support::smtp::{Mood, Smtp, message_id};
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 
 /// The status of the answer, or an error when there is none.
 async fn post(address: SocketAddr, path: &str, token: &str, body: &Value) -> reqwest::Result<StatusCode> {
@@ -109,12 +109,12 @@ async fn nothing_that_was_acknowledged_is_lost_when_a_process_is_killed_at_work(
     process.address();
     let db = database.connect().await;
     let done = async {
-        while job::count(&db, Status::Queued).await.unwrap() + job::count(&db, Status::Running).await.unwrap() > 0 {
+        while queue::count(&db, Status::Queued).await.unwrap() + queue::count(&db, Status::Running).await.unwrap() > 0 {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, done).await.expect("every job is done");
-    assert_eq!(job::count(&db, Status::Dead).await.unwrap(), 0);
+    timeout(TIMEOUT, done).await.expect("every job is done");
+    assert_eq!(queue::count(&db, Status::Dead).await.unwrap(), 0);
     let ids = by_recipient(&smtp.mails(0).await);
     let titles: Vec<String> = item::Entity::find().all(&db).await.unwrap().into_iter().map(|item| item.title).collect();
     for name in acknowledged {
@@ -134,7 +134,7 @@ async fn serve_leaves_jobs_to_workers_when_it_is_told_so() {
     let token = log_in(address).await;
     assert_eq!(post(address, "/notifications", &token, &notification("bob@example.org")).await.unwrap(), 202);
     let db = database.connect().await;
-    assert_eq!(job::count(&db, Status::Queued).await.unwrap(), 1);
+    assert_eq!(queue::count(&db, Status::Queued).await.unwrap(), 1);
     let mut worker = Process::spawn(with(&mut keel(folder.path(), &database, &["worker"]), &smtp));
     smtp.mails(1).await;
     worker.terminate();
@@ -149,9 +149,9 @@ async fn dead_letters_are_listed_sent_again_and_deleted() {
     let mut ids = Vec::new();
     for index in 0..3 {
         let transaction = begin_write(&db).await.unwrap();
-        ids.push(job::enqueue(&transaction, &Job::CleanUp, Clock::system().now()).await.unwrap().to_string());
+        ids.push(queue::enqueue(&transaction, &Job::CleanUp, Clock::system().now()).await.unwrap().to_string());
         transaction.commit().await.unwrap();
-        assert_eq!(job::count(&db, Status::Queued).await.unwrap(), index + 1);
+        assert_eq!(queue::count(&db, Status::Queued).await.unwrap(), index + 1);
     }
     let dead = "UPDATE jobs SET status = 'dead', attempts = 20, last_error = 'it rained'";
     db.execute_unprepared(dead).await.unwrap();
@@ -198,7 +198,7 @@ async fn a_second_listener_tells_prometheus_of_the_jobs() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, told).await.expect("it is told");
+    timeout(TIMEOUT, told).await.expect("it is told");
     // And nobody else.
     let answer = reqwest::Client::new().get(format!("http://{address}/metrics")).header("host", "testserver").send();
     assert_eq!(answer.await.unwrap().status(), 404);

@@ -5,13 +5,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 
-use keel::core::migrate;
+use keel::core::database::migrate;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use super::{bare, fails, folder, keel, succeeds};
 use crate::support::database::TestDatabase;
-use crate::support::socket::{PATIENCE, RawAnswer, Socket};
+use crate::support::socket::{RawAnswer, Socket, TIMEOUT};
 
 /// A process that serves; killed when the test is over.
 pub(super) struct Process {
@@ -34,7 +34,7 @@ impl Process {
     pub(super) fn address(&self) -> SocketAddr {
         let mut said = Vec::new();
         loop {
-            let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not listen: {said:#?}"));
+            let line = self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("it does not listen: {said:#?}"));
             if let Some((_, address)) = line.split_once("listening on http://") {
                 return address.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
             }
@@ -56,7 +56,7 @@ impl Process {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, ended).await.expect("the process ends")
+        tokio::time::timeout(TIMEOUT, ended).await.expect("the process ends")
     }
 }
 
@@ -93,7 +93,7 @@ async fn nothing_has_to_be_configured() {
     let mut socket = Socket::connect(address).await;
     socket.send(format!("GET /docs HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
     assert_eq!(socket.answer().await.status, 200);
-    let documents = process.log.recv_timeout(PATIENCE).unwrap();
+    let documents = process.log.recv_timeout(TIMEOUT).unwrap();
     assert!(documents.contains(&format!("http://{address}/docs")), "{documents}");
 }
 

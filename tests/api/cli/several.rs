@@ -10,7 +10,7 @@ use super::serve::{Process, request};
 use super::{folder, keel};
 use crate::support::database::TestDatabase;
 use crate::support::redis::redis_url;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 use crate::support::websocket::Chat;
 
 const FORM: &str = "HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
@@ -52,7 +52,7 @@ async fn is_over(address: SocketAddr, token: &str) {
             sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, over).await.expect("it is noticed");
+    timeout(TIMEOUT, over).await.expect("it is noticed");
     assert_eq!(call(address, "GET /api/v1/users/me", token, &json!({})).await, 401);
 }
 

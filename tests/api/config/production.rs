@@ -103,7 +103,7 @@ fn read(file: &str) -> String {
 
 #[test]
 fn default_toml_names_every_setting_and_no_other() {
-    let schema = keel::core::schema::schema_of::<Settings>();
+    let schema = keel::validation::schema::schema_of::<Settings>();
     let members = |schema: &serde_json::Value| -> Vec<String> {
         schema["properties"].as_object().unwrap().keys().cloned().collect()
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{post, raw};
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 use crate::support::{Answer, TestApp};
 
 #[track_caller]
@@ -148,10 +148,10 @@ async fn a_hundred_thousand_levels_are_no_harm() {
             format!(r#"{{"title":"","unknown":{nested}}}"#),
             format!(r#"{{"title":"x","unknown":{unclosed}"#),
         ] {
-            let answer = timeout(PATIENCE, post(&ann, body)).await.expect("an answer");
+            let answer = timeout(TIMEOUT, post(&ann, body)).await.expect("an answer");
             answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
         }
-        let answer = timeout(PATIENCE, post(&ann, format!(r#"{{"title":"x","unknown":{nested}}}"#))).await;
+        let answer = timeout(TIMEOUT, post(&ann, format!(r#"{{"title":"x","unknown":{nested}}}"#))).await;
         answer.expect("an answer").expect(StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
@@ -163,7 +163,7 @@ async fn numbers_have_bounds() {
     let long = "1".repeat(100_000);
     for number in ["1e400", "-1e999", "1E+308", "18446744073709551616", "-9223372036854775809", &long, "0e999999999999"]
     {
-        let answer = timeout(PATIENCE, post(&ann, format!(r#"{{"title":"x","price":{number}}}"#))).await;
+        let answer = timeout(TIMEOUT, post(&ann, format!(r#"{{"title":"x","price":{number}}}"#))).await;
         answer.expect("an answer").expect(StatusCode::UNPROCESSABLE_ENTITY);
         let body = format!(r#"{{"age":{number}}}"#);
         let answer = raw(&ann, Method::PATCH, "/users/me", "application/json", body).await;

@@ -13,24 +13,23 @@ use axum::{Json, Router};
 use hyper::body::Frame;
 use keel::core::clock::Clock;
 use keel::core::config::Settings;
-use keel::core::pulse::Pulse;
-use keel::core::rate_limit::Limiter;
-use keel::extract::ValidJson;
 use keel::middleware;
+use keel::rate_limit::Limiter;
 use keel::schemas::item::ItemCreate;
+use keel::validation::ValidJson;
 use serde_json::{Value, json};
 use tokio::time::{Interval, interval, timeout};
 
 use crate::support::app::settings;
-use crate::support::socket::PATIENCE;
-use crate::support::{App, Client, TestApp};
+use crate::support::socket::TIMEOUT;
+use crate::support::{Client, TestApp};
 
 /// Handlers of a test's own, behind the service's whole stack.
 fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Client {
     let mut settings = settings();
     change(&mut settings);
     let limiter = Arc::new(Limiter::new(&settings, Clock::system()).unwrap());
-    Client::new(App::new(middleware::apply(router, &settings.into(), &limiter, Pulse::default())), None)
+    Client::new(middleware::apply(router, &settings.into(), &limiter), None)
 }
 
 /// Where the handlers of these tests are.
@@ -118,7 +117,7 @@ async fn a_panic_costs_one_request_and_tells_nothing() {
 async fn a_handler_that_takes_too_long_is_given_up() {
     let stalls = Router::new().route(PATH, get(std::future::pending::<&'static str>));
     let client = behind_the_stack(stalls, |settings| settings.server.request_timeout_seconds = 1);
-    let answer = timeout(PATIENCE, client.get(PATH)).await.expect("an answer");
+    let answer = timeout(TIMEOUT, client.get(PATH)).await.expect("an answer");
     assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
     assert_eq!(answer.error(StatusCode::SERVICE_UNAVAILABLE), "Service temporarily unavailable");
 }
@@ -129,7 +128,7 @@ async fn a_body_that_says_it_is_too_large_is_not_read() {
     for length in ["1001", "18446744073709551615"] {
         // Nobody would be done reading this one.
         let headers = [JSON, ("content-length", length)];
-        let answer = timeout(PATIENCE, client.send(Method::POST, PATH, &headers, Trickle::body())).await;
+        let answer = timeout(TIMEOUT, client.send(Method::POST, PATH, &headers, Trickle::body())).await;
         assert_eq!(answer.expect("an answer").error(StatusCode::PAYLOAD_TOO_LARGE), "The request body is too large");
     }
 }
@@ -144,7 +143,7 @@ async fn a_body_that_is_too_large_is_refused_without_saying_so_too() {
         }
     }
     let endless = client.send(Method::POST, PATH, &[JSON], Body::new(Endless));
-    timeout(PATIENCE, endless).await.expect("an answer").error(StatusCode::PAYLOAD_TOO_LARGE);
+    timeout(TIMEOUT, endless).await.expect("an answer").error(StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
@@ -165,7 +164,7 @@ async fn the_limit_of_a_body_is_a_setting_of_the_service() {
 async fn a_body_that_trickles_is_given_up() {
     let client = measuring(|settings| settings.server.body_timeout_seconds = 1);
     let answer = client.send(Method::POST, PATH, &[JSON], Trickle::body());
-    let answer = timeout(PATIENCE, answer).await.expect("an answer");
+    let answer = timeout(TIMEOUT, answer).await.expect("an answer");
     assert_eq!(answer.error(StatusCode::REQUEST_TIMEOUT), "The request body did not arrive in time");
 }
 

@@ -75,5 +75,5 @@ async fn a_listener_that_goes_away_is_not_told_of_and_makes_room() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(crate::support::socket::PATIENCE, gone).await.expect("it is forgotten");
+    tokio::time::timeout(crate::support::socket::TIMEOUT, gone).await.expect("it is forgotten");
 }

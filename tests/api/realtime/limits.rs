@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::TestApp;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 use crate::support::websocket::{Chat, Events};
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn who_does_not_read_is_closed_and_delays_nobody() {
             assert_eq!(heard.len(), text.len() + "Message: ".len());
         }
     };
-    timeout(PATIENCE, filled).await.expect("it is closed");
+    timeout(TIMEOUT, filled).await.expect("it is closed");
     assert!(longest < Duration::from_secs(1), "{longest:?}");
     // What had been written before, and then the reason or a connection that is cut off.
     let rest = async {
@@ -145,7 +145,7 @@ async fn who_does_not_read_is_closed_and_delays_nobody() {
             }
         }
     };
-    timeout(PATIENCE, rest).await.expect("the connection ends");
+    timeout(TIMEOUT, rest).await.expect("the connection ends");
     let said = stuck_events.ended().await;
     assert!(said.ends_with("event: close\ndata: 1013 too slow for what is said\n\n\r\n0\r\n\r\n"));
 }
@@ -171,7 +171,7 @@ async fn many_who_leave_at_once_do_not_take_the_others_along() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, gone).await.expect("they are gone");
+    timeout(TIMEOUT, gone).await.expect("they are gone");
     stays.say("still here").await;
     let mut heard = stays.hear().await;
     assert_eq!(heard, "A client disconnected");
@@ -202,7 +202,7 @@ async fn a_user_has_only_so_many_connections_open() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, again).await.expect("there is room again");
+    timeout(TIMEOUT, again).await.expect("there is room again");
 }
 
 #[tokio::test]

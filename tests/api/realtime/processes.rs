@@ -5,7 +5,7 @@ use tokio::time::timeout;
 use crate::support::TestApp;
 use crate::support::proxy::cuttable;
 use crate::support::redis::redis_url;
-use crate::support::socket::PATIENCE;
+use crate::support::socket::TIMEOUT;
 use crate::support::websocket::{Chat, Events};
 
 /// Redis is there for other tests as well.
@@ -26,7 +26,7 @@ async fn reaches(speaker: &mut Chat, listener: &mut Chat, text: &str) {
             }
         }
     };
-    timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{text:?} does not arrive"));
+    timeout(TIMEOUT, reached).await.unwrap_or_else(|_| panic!("{text:?} does not arrive"));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{gated, patient, start};
 use crate::support::TestApp;
-use crate::support::socket::{PATIENCE, Socket, TestServer};
+use crate::support::socket::{Socket, TIMEOUT, TestServer};
 
 /// Until nobody listens any more.
 async fn refuses_connections(server: &TestServer) {
@@ -15,7 +15,7 @@ async fn refuses_connections(server: &TestServer) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, refused).await.expect("connections are refused");
+    timeout(TIMEOUT, refused).await.expect("connections are refused");
 }
 
 async fn at_the_gate(server: &TestServer) -> Socket {
@@ -36,7 +36,7 @@ async fn the_process_is_not_ready_from_the_signal_on_but_still_serves() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, drained).await.expect("the process drains");
+    timeout(TIMEOUT, drained).await.expect("the process drains");
     let answer = server.connect().await.get("/health/ready").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE.as_u16());
     assert!(answer.header("retry-after").is_some());

@@ -5,15 +5,18 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use keel::core::clock::Clock;
 use keel::core::config::{self, Settings, Sources};
-use keel::core::readiness::Readiness;
 use keel::jobs::Context;
 use keel::mail::Mailer;
+use keel::middleware::App;
+use keel::realtime::session_watcher;
 use keel::schemas::user::UserRead;
-use keel::services::{login, presence, user};
-use keel::state::{AppState, Parts};
+use keel::server::Readiness;
+use keel::services::account::{login, user};
+use keel::services::health;
+use keel::state::AppState;
 use serde_json::json;
 
-use super::client::{Answer, App, Client};
+use super::client::{Answer, Client};
 use super::database::TestDatabase;
 use super::outbox::Outbox;
 use super::socket::TestServer;
@@ -42,13 +45,19 @@ pub fn settings() -> Settings {
 
 /// The application of this state.
 pub fn build(state: &AppState) -> App {
-    App::new(keel::app::build(state))
+    keel::app::build(state)
 }
 
-/// What `serve` lets run beside the server.
+/// What `serve` runs beside the server.
 fn accompany(state: &AppState) {
-    let Parts { hub, accounts, readiness, .. } = (**state).clone();
-    tokio::spawn(async move { tokio::join!(hub.run(&readiness), presence::watch(&accounts, &hub)) });
+    let AppState { settings, accounts, hub, limiter, readiness, .. } = state.clone();
+    tokio::spawn(async move {
+        tokio::join!(
+            hub.run(&readiness),
+            session_watcher::watch(&accounts, &hub),
+            health::monitor(settings.database.clone(), &limiter, &readiness),
+        )
+    });
 }
 
 impl TestApp {
@@ -78,6 +87,7 @@ impl TestApp {
             accounts: state.accounts.clone(),
             mailer: Mailer::into_folder(&state.settings.mail, outbox.path().to_owned()).unwrap(),
             settings: state.settings.jobs.clone(),
+            shutdown_grace: std::time::Duration::from_secs(5),
         };
         let outbox = Outbox::new(outbox, jobs.clone());
         accompany(&state);

@@ -1,22 +1,16 @@
 //! A client of the application. Every answer it gets is held against the OpenAPI document.
 
-use std::convert::Infallible;
-
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use axum::response::Response;
 use http_body_util::BodyExt;
+use keel::middleware::App;
 use keel::schemas::user::UserRead;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower::ServiceExt;
-use tower::util::BoxCloneSyncService;
 use uuid::Uuid;
 
 use super::document;
-
-/// What answers requests. Boxed, so that it has a name.
-pub type App = BoxCloneSyncService<Request<Body>, Response, Infallible>;
 
 /// One client: somebody's, or nobody's.
 #[derive(Clone)]

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use keel::core::config::DatabaseSettings;
+use keel::core::database::migrate;
 use keel::core::database::{self, Db};
-use keel::core::migrate;
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
 use tempfile::TempDir;
 use tokio::sync::{OnceCell, mpsc, oneshot};

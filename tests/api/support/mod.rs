@@ -14,4 +14,4 @@ pub mod socket;
 pub mod websocket;
 
 pub use app::TestApp;
-pub use client::{Answer, App, Client};
+pub use client::{Answer, Client};

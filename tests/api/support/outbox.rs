@@ -5,8 +5,8 @@ use std::fs;
 use std::sync::Mutex;
 
 use keel::jobs::Context;
+use keel::jobs::queue;
 use keel::jobs::worker::work_off;
-use keel::services::job;
 use tempfile::TempDir;
 
 /// A folder of mails.
@@ -23,7 +23,7 @@ impl Outbox {
 
     /// Every mail that nobody has asked for yet, as text, oldest first. What is still to be done is done before.
     pub async fn unread(&self) -> Vec<String> {
-        work_off(&self.jobs, self.jobs.accounts.now() + job::SOMEWHEN).await.unwrap();
+        work_off(&self.jobs, self.jobs.accounts.now() + queue::SOMEWHEN).await.unwrap();
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
         // What is still being written has another ending.

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::socket::PATIENCE;
+use super::socket::TIMEOUT;
 
 /// How the server behaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,7 +66,7 @@ impl Smtp {
     /// All mails, once there are so many.
     pub async fn mails(&self, count: usize) -> Vec<String> {
         let mut counted = self.count.clone();
-        let enough = timeout(PATIENCE, counted.wait_for(|taken| *taken >= count)).await;
+        let enough = timeout(TIMEOUT, counted.wait_for(|taken| *taken >= count)).await;
         let mails = self.taken.lock().unwrap().clone();
         enough.unwrap_or_else(|_| panic!("{} of {count} mails came", mails.len())).unwrap();
         mails

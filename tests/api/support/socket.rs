@@ -1,58 +1,49 @@
 //! The server on a socket, and a client that says exactly the bytes it is told to.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::Request;
-use axum::response::Response;
 use keel::core::config::ServerSettings;
-use keel::core::readiness::Readiness;
-use keel::core::server;
+use keel::middleware;
+use keel::server::{self, Readiness};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tower::Service;
 
 /// When a test gives up waiting for what must happen; far beyond what it takes.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server of `core::server`, on a port of its own.
 pub struct TestServer {
     pub address: SocketAddr,
-    signals: Arc<Semaphore>,
+    signals: mpsc::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl TestServer {
-    pub async fn start<S>(service: S, settings: ServerSettings, readiness: Readiness) -> Self
-    where
-        S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-    {
+    pub async fn start(app: middleware::App, settings: ServerSettings, readiness: Readiness) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let signals = Arc::new(Semaphore::new(0));
-        let source = Arc::clone(&signals);
+        let (signals, received) = mpsc::channel(2);
         let task = tokio::spawn(async move {
-            let signal = || async { source.acquire().await.unwrap().forget() };
-            server::serve(listener, service, &settings, readiness, signal).await;
+            tokio::select! {
+                () = server::serve(listener, app, settings.clone(), readiness.clone()) => {}
+                () = server::shut_down(settings, readiness, received) => {}
+            }
         });
         Self { address, signals, task }
     }
 
     /// What SIGTERM is to the process.
     pub fn signal(&self) {
-        self.signals.add_permits(1);
+        self.signals.try_send(()).unwrap();
     }
 
     /// Waits until the server has ended.
     pub async fn ended(self) {
-        timeout(PATIENCE, self.task).await.expect("the server ends").unwrap();
+        timeout(TIMEOUT, self.task).await.expect("the server ends").unwrap();
     }
 
     pub async fn connect(&self) -> Socket {
@@ -81,7 +72,7 @@ impl Socket {
 
     /// The next answer, of a length that its head tells.
     pub async fn answer(&mut self) -> RawAnswer {
-        timeout(PATIENCE, self.read_answer()).await.expect("an answer comes")
+        timeout(TIMEOUT, self.read_answer()).await.expect("an answer comes")
     }
 
     async fn read_answer(&mut self) -> RawAnswer {
@@ -101,7 +92,7 @@ impl Socket {
     pub async fn closed(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         // A reset closes as well.
-        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("the connection is closed");
+        let _ = timeout(TIMEOUT, self.0.read_to_end(&mut rest)).await.expect("the connection is closed");
         rest
     }
 }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::socket::{PATIENCE, Socket};
+use super::socket::{Socket, TIMEOUT};
 
 /// An open socket.
 pub struct Chat(pub WebSocketStream<TcpStream>);
@@ -25,7 +25,7 @@ impl Chat {
             request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let stream = TcpStream::connect(address).await.unwrap();
-        match timeout(PATIENCE, client_async(request, stream)).await.expect("an answer comes") {
+        match timeout(TIMEOUT, client_async(request, stream)).await.expect("an answer comes") {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -54,7 +54,7 @@ impl Chat {
                 }
             }
         };
-        timeout(PATIENCE, said).await.expect("something is said")
+        timeout(TIMEOUT, said).await.expect("something is said")
     }
 
     /// Nothing is said for a while.
@@ -78,7 +78,7 @@ impl Chat {
                 }
             }
         };
-        timeout(PATIENCE, closed).await.expect("it is closed")
+        timeout(TIMEOUT, closed).await.expect("it is closed")
     }
 }
 
@@ -110,7 +110,7 @@ impl Events {
                 read.push(self.0.0.read_u8().await.expect("it goes on"));
             }
         };
-        timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("{end:?} does not come"));
+        timeout(TIMEOUT, reading).await.unwrap_or_else(|_| panic!("{end:?} does not come"));
         String::from_utf8(read).unwrap()
     }
 

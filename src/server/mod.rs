@@ -1,0 +1,119 @@
+//! Accepts connections and serves them. `axum::serve` has no timeouts, no limit of connections and no deadline for its
+//! shutdown, so this is a loop of our own on hyper.
+
+mod peer;
+mod readiness;
+mod shutdown;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+pub use peer::{Peer, client_address};
+pub use readiness::{Dependencies, Readiness};
+pub use shutdown::shut_down;
+
+use crate::core::config::ServerSettings;
+use crate::middleware::App;
+
+/// Request line and headers together, in bytes; more is answered 431. hyper allows 100 headers.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// How long to wait after a failed accept, as when the process has no file descriptors left.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// Serves until [`Readiness::stopping`], then lets every connection finish its request. Returns when the last one is
+/// closed. The caller sets the deadline for that.
+pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, readiness: Readiness) {
+    let permits = Arc::new(Semaphore::new(settings.max_connections));
+    let connections = TaskTracker::new();
+    let mut stopping = pin!(readiness.stopping());
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stopping => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, permit)) => {
+                let connection = serve_connection(stream, peer, app.clone(), settings.clone(), readiness.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_RETRY_DELAY).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    tracing::info!(open = connections.len(), "no new connections");
+    connections.wait().await;
+}
+
+/// The next connection. While `max_connections` are open, clients wait in the system's queue.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Fails for a client that is already gone, which the next read will show.
+                let _ = stream.set_nodelay(true);
+                return Ok((stream, Peer(peer), permit));
+            }
+            // The client hung up while it was being accepted.
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Serves the requests of one connection.
+async fn serve_connection(stream: TcpStream, peer: Peer, app: App, settings: ServerSettings, readiness: Readiness) {
+    let mut stream = TimeoutStream::new(stream);
+    // A client that does not read its response.
+    stream.set_write_timeout(Some(Duration::from_secs(settings.body_timeout_seconds)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        app.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Also limits the wait for the next request on an idle connection.
+        .header_read_timeout(Duration::from_secs(settings.header_timeout_seconds))
+        .max_header_size(MAX_HEADER_BYTES)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = readiness.stopping() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended with an error");
+    }
+}

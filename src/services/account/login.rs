@@ -1,0 +1,64 @@
+//! Logging in.
+
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
+
+use super::AccountContext;
+use super::audit_event::{self, Event};
+use super::{session, user};
+use crate::core::client::Client;
+use crate::core::database::begin_write;
+use crate::core::security::Verdict;
+use crate::entities::user::{ActiveModel, Entity};
+use crate::error::{Error, Result};
+use crate::schemas::audit_event::AuditKind;
+use crate::schemas::login::{LoginForm, Token};
+use crate::schemas::scope::Scopes;
+
+/// A session for the user with this name or email and password.
+///
+/// # Errors
+/// [`Error::InvalidGrant`] whether the user is unknown, inactive or the password is wrong, after the
+/// same work; [`Error::EmailNotVerified`] for who knows the password but not the mailbox.
+pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) -> Result<Token> {
+    let LoginForm { username, password, scope, grant_type: _ } = form;
+    let found = user::find_by_login(&accounts.db, &username).await?;
+    let password = password.into_secret();
+    let hash = found.as_ref().map(|user| user.hashed_password.clone());
+    let verdict = accounts.passwords.verify(password.clone(), hash).await?;
+    let rehashed = match verdict {
+        Verdict::NeedsRehash => Some(accounts.passwords.hash_unchecked(password).await?),
+        Verdict::Right | Verdict::Wrong => None,
+    };
+
+    let transaction = begin_write(&accounts.db).await?;
+    // Once more, and locked: the password may have been changed while it was verified, and what that change ends
+    // must not begin after it.
+    let verified = match found.as_ref().filter(|_| verdict != Verdict::Wrong) {
+        Some(found) => Entity::find_by_id(found.id)
+            .lock_exclusive()
+            .one(&transaction)
+            .await?
+            .filter(|user| user.is_active && user.hashed_password == found.hashed_password),
+        None => None,
+    };
+    let Some(user) = verified else {
+        let user = found.map(|user| user.id);
+        let event = Event { kind: AuditKind::LoginFailed, user, actor: None, client, detail: None };
+        audit_event::record(&transaction, accounts.now(), event).await?;
+        transaction.commit().await?;
+        return Err(Error::InvalidGrant);
+    };
+    if accounts.settings().require_verified_email && !user.email_verified {
+        return Err(Error::EmailNotVerified);
+    }
+    if let Some(hash) = rehashed {
+        let change = ActiveModel { id: Unchanged(user.id), hashed_password: Set(hash), ..Default::default() };
+        change.update(&transaction).await?;
+    }
+    let scopes = scope.filter(|scopes| !scopes.is_empty()).unwrap_or_else(Scopes::all);
+    let token = session::open(accounts, &transaction, user.id, scopes, client).await?;
+    audit_event::record(&transaction, accounts.now(), Event::by_user(AuditKind::Login, user.id, client)).await?;
+    transaction.commit().await?;
+    Ok(token)
+}

@@ -137,7 +137,7 @@ impl Limiter {
         let requests = Quota { burst: limits.burst, period: seconds(limits.burst) / rate.max(1) };
         Ok(Self {
             memory: Memory::default(),
-            redis: settings.redis.url.as_ref().map(Redis::new).transpose()?,
+            redis: settings.redis.url.as_ref().map(|url| Redis::new(url, &settings.redis.prefix)).transpose()?,
             clock,
             attempts: limits.enabled.then_some(attempts),
             requests: Some(requests).filter(|_| limits.enabled && rate > 0),

@@ -40,13 +40,15 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Redis {
     connection: ConnectionManager,
+    /// What the names of keys begin with: `redis.prefix`.
+    prefix: String,
     /// Milliseconds since `start` until which Redis is left alone.
     resting_until: Arc<AtomicI64>,
     start: Instant,
 }
 
 impl Redis {
-    pub(super) fn new(url: &SecretString) -> Result<Self, String> {
+    pub(super) fn new(url: &SecretString, prefix: &str) -> Result<Self, String> {
         let refused = |_| "redis.url: not the address of a Redis server".to_owned();
         let client = Client::open(url.expose_secret()).map_err(refused)?;
         let config = ConnectionManagerConfig::new()
@@ -54,7 +56,7 @@ impl Redis {
             .set_response_timeout(Some(TIMEOUT))
             .set_number_of_retries(1);
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(refused)?;
-        Ok(Self { connection, resting_until: Arc::default(), start: Instant::now() })
+        Ok(Self { connection, prefix: prefix.to_owned(), resting_until: Arc::default(), start: Instant::now() })
     }
 
     pub(super) async fn answers(&self) -> bool {
@@ -71,7 +73,7 @@ impl Redis {
         if now < resting_until {
             return None;
         }
-        let mut call = TAKE.key(format!("{}:limit:{key}", env!("CARGO_PKG_NAME")));
+        let mut call = TAKE.key(format!("{}:limit:{key}", self.prefix));
         call.arg(tries * quota.interval()).arg(quota.whole());
         let answer = tokio::time::timeout(TIMEOUT * 2, call.invoke_async(&mut self.connection.clone())).await;
         match answer {

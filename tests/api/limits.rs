@@ -206,6 +206,27 @@ async fn requests_in_general_are_limited_where_that_is_set() {
     is_too_many(&get("/", "192.0.2.1").await);
 }
 
+#[tokio::test]
+async fn prefix_separates_limits_on_one_redis() {
+    let Some(url) = redis_url() else { return };
+    let with_prefix = async |prefix: &str| {
+        TestApp::with(|settings| {
+            settings.rate_limit.enabled = true;
+            settings.rate_limit.login_attempts = 1;
+            settings.redis.url = Some(url.into());
+            settings.redis.prefix = prefix.to_owned();
+        })
+        .await
+    };
+    // Redis outlives the test.
+    let name = uuid::Uuid::new_v4().to_string();
+    let (staging, production) = (with_prefix("staging").await, with_prefix("production").await);
+    staging.log_in(&name, PASSWORD).await.expect(StatusCode::BAD_REQUEST);
+    is_too_many(&staging.log_in(&name, PASSWORD).await);
+    production.log_in(&name, PASSWORD).await.expect(StatusCode::BAD_REQUEST);
+    is_too_many(&with_prefix("production").await.log_in(&name, PASSWORD).await);
+}
+
 /// Both go on: whoever is away, nobody is let guess for ever.
 #[tokio::test]
 async fn while_redis_is_gone_each_process_counts_for_itself() {

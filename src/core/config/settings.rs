@@ -131,6 +131,8 @@ pub struct AuthSettings {
 pub struct RedisSettings {
     #[schemars(with = "Option<String>", regex(pattern = "^rediss?://"))]
     pub url: Option<SecretString>,
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[\w:.-]+$"))]
+    pub prefix: String,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

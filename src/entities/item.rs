@@ -3,7 +3,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// Something that a user owns. Amounts are stored in minor_units, which both databases keep exactly.
+/// Something that a user owns. Amounts are stored in minor units, which both databases keep exactly.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "items")]

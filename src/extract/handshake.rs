@@ -34,6 +34,7 @@ impl<S: Sync> FromRequestParts<S> for Handshake {
 
 impl Handshake {
     /// The response 101, and the connection, which is open once the response is sent.
+    #[must_use]
     pub fn accept(self) -> (Response<Body>, OnUpgrade) {
         (self.response, self.upgrade)
     }

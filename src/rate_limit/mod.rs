@@ -111,7 +111,7 @@ impl Action {
     }
 }
 
-/// AccountContext that may lie behind one address.
+/// Accounts that may share one address.
 const ACCOUNTS_AN_ADDRESS: u32 = 50;
 
 /// Counts tries.

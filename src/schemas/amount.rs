@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::{Serialize, Serializer};
 
-/// An amount of money of at least `MIN` minor_units and below ten thousand million, held as an
-/// integer of minor_units. Read from a JSON number or a text, written as a number.
+/// An amount of money of at least `MIN` minor units and below ten thousand million, held as an
+/// integer of minor units. Read from a JSON number or a text, written as a number.
 ///
 /// A JSON number arrives as the nearest binary double. The shortest decimal that names that double is
 /// what the client wrote, for every number of up to 15 digits; an amount has at most 12.

@@ -76,6 +76,7 @@ impl Readiness {
     }
 
     /// Records the result of a background check. Returns whether it differs from the one before.
+    #[must_use]
     pub fn report(&self, dependencies: Dependencies) -> bool {
         self.dependencies.send_if_modified(|current| {
             let is_new = *current != dependencies;

@@ -34,9 +34,10 @@ pub async fn monitor(settings: DatabaseSettings, limiter: &Limiter, readiness: &
         };
         let is_degraded = limiter.is_degraded().await;
         if readiness.report(Dependencies { database_error: database_error.clone(), is_degraded }) {
-            match &database_error {
-                Some(error) => tracing::error!(%error, "the database is unavailable"),
-                None => tracing::info!(is_degraded, "dependencies changed: the database is available"),
+            if let Some(error) = &database_error {
+                tracing::error!(%error, "the database is unavailable");
+            } else {
+                tracing::info!(is_degraded, "dependencies changed: the database is available");
             }
         }
         sleep(CHECK_INTERVAL).await;

@@ -44,7 +44,7 @@ pub enum Credential {
     ApiKey(String),
 }
 
-/// PrincipalCache that were looked up within the last second, so that not every request has to. Clones share them. What
+/// Principals that were looked up within the last second, so that not every request has to. Clones share them. What
 /// this process changes counts at once; what another one changes, when the second is over.
 #[derive(Clone)]
 pub struct PrincipalCache {

@@ -10,6 +10,11 @@ trap 'rm -f "$copy"' EXIT
 # Names in Rust have underscores, all others are the package's. The two steps keep a new name that
 # contains the old one from being replaced again.
 grep -rIlE 'keel|Keel|KEEL|template:begin' --exclude-dir=.git --exclude-dir=.cargo-generate --exclude-dir=target . | while IFS= read -r file; do
+    # Kubernetes takes no underscores.
+    case $file in
+    ./deploy/kubernetes/*) name=$(printf '%s' "$package" | tr _ -) ;;
+    *) name=$package ;;
+    esac
     sed -E \
         -e '/template:begin/,/template:end/d' \
         -e '/^\[lib\]/,/^name/s/"keel"/"%crate%"/' \
@@ -18,12 +23,17 @@ grep -rIlE 'keel|Keel|KEEL|template:begin' --exclude-dir=.git --exclude-dir=.car
         -e 's/(_|use |crate )keel/\1%crate%/g' \
         -e 's/[kK]eel/%package%/g' \
         -e 's/KEEL/%upper%/g' \
-        -e "s/%package%/$package/g" \
+        -e "s/%package%/$name/g" \
         -e "s/%crate%/$crate/g" \
         -e "s/%upper%/$upper/g" \
         "$file" >"$copy"
     # Not mv: the file keeps its permissions.
     cat "$copy" >"$file"
+done
+
+# Files that have the name.
+find . -depth -name '*keel*' ! -path './.git/*' ! -path './target/*' | while IFS= read -r file; do
+    mv "$file" "${file%/*}/$(printf '%s' "${file##*/}" | sed "s/keel/$package/g")"
 done
 
 # `cargo build --locked` wants the packages in Cargo.lock in order.

@@ -1,6 +1,8 @@
 # `just` lists the recipes. Each is one or two commands that work without just, too.
 # `cargo install --locked just`, or `pipx install rust-just`.
 
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
 postgres := env("TEST_DATABASE_URL", "postgres://postgres:postgres@localhost:5432/postgres")
 redis := env("TEST_REDIS_URL", "redis://localhost:6379")
 
@@ -58,7 +60,15 @@ deny:
 doc *arguments:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items {{ arguments }}
 
-# Everything that the workflows check on a pull request
+# The files of deploy/: rendered, and compared with their schemas (pipx install kubernetes-validate; kubectl, promtool)
+[group('check')]
+check-deploy:
+    kubectl kustomize deploy/kubernetes/overlays/staging | kubernetes-validate --strict --no-warn -
+    kubectl kustomize deploy/kubernetes/overlays/production | kubernetes-validate --strict --no-warn -
+    promtool check config deploy/prometheus/prometheus.yml
+    docker compose config --quiet
+
+# What the workflows check on a pull request
 [group('check')]
 ci: lint test test-postgres doc deny
 

@@ -10,7 +10,7 @@ trap 'rm -f "$copy"' EXIT
 # Names in Rust have underscores, all others are the package's. The two steps keep a new name that
 # contains the old one from being replaced again.
 grep -rIlE 'keel|Keel|KEEL|template:begin' --exclude-dir=.git --exclude-dir=.cargo-generate --exclude-dir=target . | while IFS= read -r file; do
-    # Kubernetes takes no underscores.
+    # Kubernetes allows no underscores in names.
     case $file in
     ./deploy/kubernetes/*) name=$(printf '%s' "$package" | tr _ -) ;;
     *) name=$package ;;
@@ -31,7 +31,7 @@ grep -rIlE 'keel|Keel|KEEL|template:begin' --exclude-dir=.git --exclude-dir=.car
     cat "$copy" >"$file"
 done
 
-# Files that have the name.
+# Renames files.
 find . -depth -name '*keel*' ! -path './.git/*' ! -path './target/*' | while IFS= read -r file; do
     mv "$file" "${file%/*}/$(printf '%s' "${file##*/}" | sed "s/keel/$package/g")"
 done

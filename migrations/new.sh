@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes a new migration and lists it in mod.rs: new.sh create_notes, or new.sh add_notes_to_items
+# Writes a new migration and adds it to mod.rs: new.sh create_notes, or new.sh add_colour_to_items
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")"
@@ -10,7 +10,7 @@ if ! printf '%s' "$name" | grep -qE '^[a-z][a-z0-9_]*$' || [ $# -ne 1 ]; then
     exit 2
 fi
 
-# Migrations run in the order of their names, so that a new one sorts after all others.
+# Migrations run in the order of their names: the new one must sort last.
 last=$(printf '%s\n' m*.rs | sed -nE 's/^m([0-9]{8}_[0-9]{6})_.*\.rs$/\1/p' | tail -n 1)
 date=$(date -u +%Y%m%d)
 number=1
@@ -45,7 +45,7 @@ impl MigrationTrait for Migration {
             .take();
         manager.create_table(table).await?;
 
-        // One index for each order that a list offers.
+        // One index for each sort order of a list.
         create_indexes(manager, &["CREATE INDEX ${table}_created_at_idx ON $table (created_at, id)"]).await
     }
 
@@ -92,6 +92,6 @@ awk -v module="$module" '
         }
     }
 ' mod.rs >"$copy"
-# Not mv: the file keeps its permissions.
+# Not mv, which would change the permissions.
 cat "$copy" >mod.rs
 echo "migrations/$module.rs"

@@ -13,6 +13,7 @@ mod cli;
 mod config;
 mod contract;
 mod database;
+mod deployment;
 mod documents;
 mod drift;
 mod external;

@@ -1,0 +1,57 @@
+//! Files for developers and operators that the compiler does not read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use regex::Regex;
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_of(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn deployment_files_name_settings_that_exist() {
+    let example = fs::read_to_string(repository().join(".env.example")).unwrap();
+    let variable = Regex::new("APP__[A-Z_]+[A-Z]").unwrap();
+    let mut files = files_of(&repository().join("deploy"));
+    files.extend(["docker-compose.yml", "docker-compose.production.yml"].map(|file| repository().join(file)));
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in variable.find_iter(&text).map(|found| found.as_str()) {
+            assert!(example.contains(&format!("{name}=")), "{}: {name} is no setting", file.display());
+        }
+    }
+}
+
+#[test]
+fn new_migration_becomes_the_last_one_of_the_list() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files_of(&repository().join("migrations")) {
+        fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+
+    let output = Command::new("sh").arg(folder.path().join("new.sh")).arg("create_notes").output().unwrap();
+
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let module = printed.trim().strip_prefix("migrations/").unwrap().strip_suffix(".rs").unwrap();
+    assert!(folder.path().join(format!("{module}.rs")).exists());
+    let list = fs::read_to_string(folder.path().join("mod.rs")).unwrap();
+    assert!(list.contains(&format!("mod {module};\n\n")), "{list}");
+    assert!(list.contains(&format!("Box::new({module}::Migration),\n        ]")), "{list}");
+}
+
+#[test]
+fn new_migration_needs_a_name_in_snake_case() {
+    let script = repository().join("migrations/new.sh");
+    for arguments in [&[][..], &["Create-Notes"], &["create notes"], &["create_notes", "more"]] {
+        let output = Command::new("sh").arg(&script).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}

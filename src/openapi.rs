@@ -1,16 +1,20 @@
 //! The OpenAPI document: what is written here once, and what is derived from the routes.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Flow, OAuth2, Password, Scopes, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder, Server};
+use utoipa::openapi::{
+    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder, Schema, Server, Tag,
+};
 
 use crate::routes::API;
 use crate::schemas::message::{ErrorRead, InvalidRead};
-use crate::schemas::scope::SCOPES;
+use crate::schemas::scope::{KeyScopes, SCOPES};
 
 /// The document without the routes: title, servers, security schemes, error schemas.
 #[must_use]
@@ -31,38 +35,46 @@ pub fn base_document() -> OpenApi {
     OpenApiBuilder::new().info(info).servers(Some([Server::new("/")])).components(Some(components)).build()
 }
 
-/// A type's schema and those inside it, by name.
-fn schemas<T: ToSchema>() -> Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)> {
+/// The schema of a type and those of the types inside it, by name.
+fn schemas<T: ToSchema>() -> Vec<(String, RefOr<Schema>)> {
     let mut all = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut all);
     all
 }
 
-/// Adds what holds for all operations: unique ids, and the errors that follow from what an operation takes.
+/// Adds what follows from the operations: the list of tags, unique ids, and the errors that each may return.
 pub fn finalize(document: &mut OpenApi) {
+    let mut tags: Vec<Tag> = Vec::new();
     for (path, item) in &mut document.paths.paths {
         let has_path_parameter = path.contains('{');
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
-            finalize_operation(operation, has_path_parameter);
+            let tag = operation.tags.iter().flatten().next().map(Tag::new).unwrap_or_default();
+            set_id(operation, &tag.name);
+            add_errors(operation, has_path_parameter);
+            allow_keys(operation);
+            describe_responses(operation);
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
         }
     }
+    document.tags = Some(tags);
 }
 
-fn finalize_operation(operation: &mut Operation, has_path_parameter: bool) {
-    let tag = operation.tags.iter().flatten().next().map_or("", String::as_str);
+/// `items-read_item`: the tag and the handler's name.
+fn set_id(operation: &mut Operation, tag: &str) {
     operation.operation_id = operation.operation_id.as_ref().map(|name| format!("{tag}-{name}"));
+}
+
+/// Adds the errors that follow from what the operation takes, unless the route documents them itself.
+fn add_errors(operation: &mut Operation, has_path_parameter: bool) {
     let takes_body = operation.request_body.is_some();
     let takes_input = takes_body || operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
     let mut errors = vec![(StatusCode::SERVICE_UNAVAILABLE, ErrorRead::name())];
-    if let Some(security) = &mut operation.security {
+    if operation.security.is_some() {
         errors.push((StatusCode::UNAUTHORIZED, ErrorRead::name()));
         errors.push((StatusCode::FORBIDDEN, ErrorRead::name()));
-        // Keys have scopes, but never the one of the account itself; what needs none at all is about a login.
-        let scopes = serde_json::to_string(security).unwrap_or_default();
-        if !scopes.contains("[]") && !scopes.contains("\"me\"") {
-            security.push(SecurityRequirement::new("x_api_key", [""; 0]));
-        }
     }
     if has_path_parameter {
         errors.push((StatusCode::NOT_FOUND, ErrorRead::name()));
@@ -74,21 +86,37 @@ fn finalize_operation(operation: &mut Operation, has_path_parameter: bool) {
     if takes_input {
         errors.push((StatusCode::UNPROCESSABLE_ENTITY, InvalidRead::name()));
     }
-    let responses = &mut operation.responses.responses;
     for (status, schema) in errors {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
         let error = ResponseBuilder::new().content("application/json", content).build();
-        responses.entry(status.as_str().to_owned()).or_insert_with(|| error.into());
+        operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(|| error.into());
     }
-    for (status, response) in responses {
-        if let utoipa::openapi::RefOr::T(response) = response
+}
+
+/// Adds the API key to the ways of authentication where a key may have the scopes.
+fn allow_keys(operation: &mut Operation) {
+    let Some(security) = &mut operation.security else { return };
+    let scopes: Vec<String> = security.iter().flat_map(oauth2_scopes).collect();
+    if KeyScopes::try_from(Cow::from(scopes.join(" "))).is_ok() {
+        security.push(SecurityRequirement::new("x_api_key", [""; 0]));
+    }
+}
+
+/// The scopes of a requirement, which has no accessor for them.
+fn oauth2_scopes(requirement: &SecurityRequirement) -> Vec<String> {
+    let mut schemes = serde_json::to_value(requirement).unwrap_or_default();
+    serde_json::from_value(schemes["oauth2"].take()).unwrap_or_default()
+}
+
+/// A response must have a description: the status says enough.
+fn describe_responses(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
             && response.description.is_empty()
         {
-            let status = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
-            status
-                .and_then(|status| status.canonical_reason())
-                .unwrap_or_default()
-                .clone_into(&mut response.description);
+            let status: Option<StatusCode> = status.parse().ok();
+            let reason = status.and_then(|status| status.canonical_reason());
+            reason.unwrap_or_default().clone_into(&mut response.description);
         }
     }
 }

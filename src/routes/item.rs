@@ -1,4 +1,4 @@
-//! `/items`
+//! `/items`, and `/users/{user_id}/items`
 
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use crate::core::clock::Clock;
 use crate::core::database::Db;
 use crate::error::Result;
 use crate::extract::{IdempotencyHeader, Idempotent, IfMatch, IfNoneMatch};
-use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemPath, ItemRead, ItemUpdate};
+use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemPath, ItemRead, ItemUpdate, UserItemPath};
 use crate::schemas::message::ErrorRead;
 use crate::schemas::page::Paging;
 use crate::schemas::scope::{ITEMS, ITEMS_READ};
@@ -27,6 +27,11 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         update_item,
         delete_item
     ))
+}
+
+/// Items by their owner.
+pub(super) fn router_of_owner() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_user_item))
 }
 
 /// List the caller's items; a superuser's list holds everybody's.
@@ -125,4 +130,21 @@ async fn delete_item(
 ) -> Result<StatusCode> {
     item::delete(&db, &caller, item_id, expected).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Read one item of a user.
+#[utoipa::path(
+    get, path = "/{item_id}", tag = "items", security(("oauth2" = ["items:read"])),
+    params(UserItemPath, IfNoneMatch),
+    responses(
+        (status = OK, body = ItemRead, headers(("ETag" = String))), (status = NOT_MODIFIED, headers(("ETag" = String))),
+    ),
+)]
+async fn read_user_item(
+    State(db): State<Db>,
+    CurrentUser(caller): CurrentUser<ITEMS_READ>,
+    ValidPath(UserItemPath { user_id, item_id }): ValidPath<UserItemPath>,
+    known: IfNoneMatch,
+) -> Result<Response> {
+    Ok(or_not_modified(item::read_of_owner(&db, &caller, user_id, item_id).await?, &known))
 }

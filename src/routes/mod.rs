@@ -39,6 +39,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .nest("/audit-events", audit_event::router())
         .merge(external::router())
         .nest("/items", item::router())
+        .nest("/users/{user_id}/items", item::router_of_owner())
         .nest("/notifications", notification::router())
         .merge(ticket::router())
         .merge(realtime::router())

@@ -7,21 +7,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::response::or_not_modified;
 use crate::auth::{CurrentSession, CurrentUser, Superuser, SuperuserSession};
 use crate::core::database::Db;
 use crate::error::Result;
-use crate::extract::{FromClient, IdempotencyHeader, Idempotent, IfNoneMatch};
+use crate::extract::{FromClient, IdempotencyHeader, Idempotent};
 use crate::rate_limit::{Action, Limiter};
-use crate::schemas::item::{ItemRead, UserItemPath};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::page::Paging;
-use crate::schemas::scope::{ITEMS_READ, ME, USERS};
+use crate::schemas::scope::{ME, USERS};
 use crate::schemas::user::{PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserUpdate, UserUpdateMe};
 use crate::services::account::AccountContext;
 use crate::services::account::user;
 use crate::services::account::user::Creator;
-use crate::services::item;
 use crate::state::AppState;
 use crate::validation::{Both, ValidJson, ValidPath, ValidQuery};
 
@@ -32,7 +29,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(read_me, update_me, delete_me))
         .routes(routes!(update_password_me))
         .routes(routes!(read_user, update_user, delete_user))
-        .routes(routes!(read_user_item))
 }
 
 /// Sign up.
@@ -211,21 +207,4 @@ async fn delete_user(
 ) -> Result<StatusCode> {
     user::delete(&accounts, &client, actor.id, user_id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Read one item of a user.
-#[utoipa::path(
-    get, path = "/{user_id}/items/{item_id}", tag = "users", security(("oauth2" = ["items:read"])),
-    params(UserItemPath, IfNoneMatch),
-    responses(
-        (status = OK, body = ItemRead, headers(("ETag" = String))), (status = NOT_MODIFIED, headers(("ETag" = String))),
-    ),
-)]
-async fn read_user_item(
-    State(db): State<Db>,
-    CurrentUser(caller): CurrentUser<ITEMS_READ>,
-    ValidPath(UserItemPath { user_id, item_id }): ValidPath<UserItemPath>,
-    known: IfNoneMatch,
-) -> Result<axum::response::Response> {
-    Ok(or_not_modified(item::read_of_owner(&db, &caller, user_id, item_id).await?, &known))
 }

@@ -11,6 +11,7 @@ use keel::schemas::user::{UserPage, UserRead};
 use sea_orm::EntityTrait;
 use serde_json::json;
 
+use crate::permissions::{Permissions, Placeholder, row};
 use crate::support::app::PASSWORD;
 use crate::support::{Answer, Client, TestApp};
 
@@ -207,3 +208,18 @@ async fn no_other_text_is_a_key() {
     app.anonymous().send(Method::GET, "/items", &twice, "".into()).await.is_unauthorized();
     with_header(&app, &key, "/items").await.ok::<ItemPage>();
 }
+
+const NEW_KEY: &str = r#"{ "name": "ci", "scope": "users" }"#;
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("api-keys-read_api_keys", "", [401, 200, 200, 200]),
+        row("api-keys-create_api_key", NEW_KEY, [401, 201, 201, 201]),
+        row("api-keys-revoke_api_key", "", [401, 204, 404, 404]),
+    ],
+    placeholders: &[
+        Placeholder::created("{api_key_id}", "/users/me/api-keys", NEW_KEY, "/api_key/id"),
+    ],
+};

@@ -4,6 +4,7 @@ use keel::schemas::audit_event::{AuditEventPage, AuditKind};
 use keel::schemas::user::UserRead;
 use serde_json::json;
 
+use crate::permissions::{Permissions, row};
 use crate::support::app::PASSWORD;
 use crate::support::{Client, TestApp};
 
@@ -71,3 +72,12 @@ async fn what_changes_nothing_leaves_no_trace() {
     root.patch(&format!("/users/{}", ann.id()), json!({ "is_active": true, "is_superuser": false })).await;
     assert_eq!(kinds(&root, "").await.len(), before);
 }
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("audit-events-read_audit_events", "", [401, 403, 403, 200]),
+    ],
+    placeholders: &[],
+};

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use wiremock::matchers::{any, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::permissions::{Permissions, row};
 use crate::support::{Client, TestApp};
 
 /// An application that calls this address, and a user of it.
@@ -170,3 +171,13 @@ async fn one_failed_part_is_named_where_that_is_wanted() {
     server.reset().await;
     ann.get("/combined-data?partial=true").await.error(StatusCode::BAD_GATEWAY);
 }
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("external-read_external_data", "", [401, 200, 200, 200]),
+        row("external-read_combined_data", "", [401, 200, 200, 200]),
+    ],
+    placeholders: &[],
+};

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
+use crate::permissions::{Permissions, row};
 use crate::support::{Answer, Client, TestApp};
 
 /// The path as it stands, without the API's base in front of it.
@@ -213,3 +214,14 @@ async fn what_a_login_protects_is_stored_by_no_cache() {
         assert_eq!(answer.header("cache-control"), "no-store", "{} {}", answer.asked, answer.status);
     }
 }
+
+/// Who may do what with the greeting and the health checks.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("root-read_root", "", [200, 200, 200, 200]),
+        row("health-live", "", [200, 200, 200, 200]),
+        row("health-ready", "", [200, 200, 200, 200]),
+    ],
+    placeholders: &[],
+};

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use keel::schemas::item::{ItemPage, ItemRead};
 use serde_json::{Value, json};
 
+use crate::permissions::{Permissions, Placeholder, row};
 use crate::support::{Client, TestApp};
 
 async fn create(client: &Client, body: Value) -> ItemRead {
@@ -214,3 +215,20 @@ async fn a_list_is_sorted_alike_on_both_databases() {
     assert_eq!(titles(&ann, "sort=-price").await, ["Z", "B", "a", "b", "ä"]);
     assert_eq!(titles(&ann, "sort=created_at").await, ["b", "B", "a", "ä", "Z"]);
 }
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("items-read_items", "", [401, 200, 200, 200]),
+        row("items-create_item", r#"{ "title": "kettle" }"#, [401, 201, 201, 201]),
+        row("items-read_item", "", [401, 200, 404, 200]),
+        row("items-read_user_item", "", [401, 200, 404, 200]),
+        row("items-replace_item", r#"{ "title": "pot" }"#, [401, 200, 404, 200]),
+        row("items-update_item", r#"{ "title": "pot" }"#, [401, 200, 404, 200]),
+        row("items-delete_item", "", [401, 204, 404, 204]),
+    ],
+    placeholders: &[
+        Placeholder::created("{item_id}", "/items", r#"{ "title": "kettle", "price": 2 }"#, "/id"),
+    ],
+};

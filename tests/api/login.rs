@@ -10,6 +10,7 @@ use keel::services::account::AccountContext;
 use keel::state::AppState;
 use serde_json::{Value, json};
 
+use crate::permissions::{Permissions, row};
 use crate::support::app::PASSWORD;
 use crate::support::app::build;
 use crate::support::{Answer, Client, TestApp};
@@ -162,3 +163,20 @@ async fn a_token_ends() {
     issued_before(TimeDelta::seconds(1830)).await.is_unauthorized();
     issued_before(TimeDelta::days(1)).await.is_unauthorized();
 }
+
+const LOGIN: &str = "username=OWNER&password=correct+horse+battery";
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("login-login_access_token", LOGIN, [200, 200, 200, 200]),
+        row("login-token", LOGIN, [200, 200, 200, 200]),
+        row("login-jwks", "", [200, 200, 200, 200]),
+        row("login-refresh", r#"{ "refresh_token": "REFRESH" }"#, [200, 200, 200, 200]),
+        row("login-test_token", "", [401, 200, 200, 200]),
+        row("login-logout", "", [401, 204, 204, 204]),
+        row("login-logout_all", "", [401, 204, 204, 204]),
+    ],
+    placeholders: &[],
+};

@@ -10,6 +10,7 @@ use keel::jobs::worker::work_off;
 use keel::mail::Mailer;
 use serde_json::json;
 
+use crate::permissions::{Permissions, row};
 use crate::support::smtp::{Mood, Smtp, message_id};
 use crate::support::{Client, TestApp};
 
@@ -128,3 +129,14 @@ async fn what_a_server_will_never_take_is_not_tried_again() {
     assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1, 1]);
     assert!(dead[0].last_error.as_ref().unwrap().contains("no such mailbox"), "{dead:?}");
 }
+
+const MESSAGE: &str = r#"{ "email": "OWNER@example.com", "message": "hello" }"#;
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("notifications-create_notification", MESSAGE, [401, 202, 202, 202]),
+    ],
+    placeholders: &[],
+};

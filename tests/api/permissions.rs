@@ -1,175 +1,179 @@
-//! Who may do what: one row for every operation of the document.
+//! Who may do what. Each resource's tests hold the rows of its operations; this file runs them all.
 
 use std::collections::HashSet;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::document::operations;
 use crate::support::{Client, TestApp};
+use crate::{
+    api_key, audit_event, external, http, item, login, notification, realtime, recovery, session, ticket, user,
+};
 
-/// Operation, body, and what each caller is answered: nobody, the owner, another user, a superuser.
-/// `{user_id}` in a path is the owner, `{item_id}` and the like something of his, `OWNER` in a body his username;
-/// `REFRESH`, `RESET` and `VERIFY` are tokens of his.
-type Row = (&'static str, &'static str, [u16; 4]);
-
-const SIGNUP: &str = r#"{ "email": "new@OWNER.example.com", "password": "correct horse battery" }"#;
-const NEW_PASSWORD: &str = r#"{ "current_password": "correct horse battery", "new_password": "kettle with a lid" }"#;
-const EMAIL: &str = r#"{ "email": "OWNER@example.com" }"#;
-const LOGIN: &str = "username=OWNER&password=correct+horse+battery";
-
-#[rustfmt::skip]
-const TABLE: &[Row] = &[
-    ("root-read_root", "", [200, 200, 200, 200]),
-    ("health-live", "", [200, 200, 200, 200]),
-    ("health-ready", "", [200, 200, 200, 200]),
-
-    ("login-login_access_token", LOGIN, [200, 200, 200, 200]),
-    ("login-token", LOGIN, [200, 200, 200, 200]),
-    ("login-jwks", "", [200, 200, 200, 200]),
-    ("login-refresh", r#"{ "refresh_token": "REFRESH" }"#, [200, 200, 200, 200]),
-    ("login-test_token", "", [401, 200, 200, 200]),
-    ("login-logout", "", [401, 204, 204, 204]),
-    ("login-logout_all", "", [401, 204, 204, 204]),
-
-    ("recovery-recover_password", EMAIL, [200, 200, 200, 200]),
-    ("recovery-recover_password_by_path", "", [200, 200, 200, 200]),
-    ("recovery-reset_password", r#"{ "token": "RESET", "new_password": "kettle with a lid" }"#, [200, 200, 200, 200]),
-    ("recovery-request_email_verification", EMAIL, [200, 200, 200, 200]),
-    ("recovery-verify_email", r#"{ "token": "VERIFY" }"#, [200, 200, 200, 200]),
-
-    ("users-signup", SIGNUP, [201, 201, 201, 201]),
-    ("users-read_users", "", [401, 403, 403, 200]),
-    ("users-create_user", SIGNUP, [401, 403, 403, 201]),
-    ("users-read_me", "", [401, 200, 200, 200]),
-    ("users-update_me", r#"{ "age": 30 }"#, [401, 200, 200, 200]),
-    ("users-delete_me", "", [401, 204, 204, 204]),
-    ("users-update_password_me", NEW_PASSWORD, [401, 200, 200, 200]),
-    ("users-read_user", "", [401, 200, 404, 200]),
-    ("users-update_user", r#"{ "age": 30 }"#, [401, 403, 403, 200]),
-    ("users-delete_user", "", [401, 403, 403, 204]),
-    ("users-read_user_item", "", [401, 200, 404, 200]),
-
-    ("sessions-read_sessions", "", [401, 200, 200, 200]),
-    ("sessions-end_session", "", [401, 204, 404, 404]),
-    ("api-keys-read_api_keys", "", [401, 200, 200, 200]),
-    ("api-keys-create_api_key", r#"{ "name": "ci", "scope": "items" }"#, [401, 201, 201, 201]),
-    ("api-keys-revoke_api_key", "", [401, 204, 404, 404]),
-    ("notifications-create_notification", r#"{ "email": "someone@example.com", "message": "hello" }"#, [401, 202, 202, 202]),
-    ("audit-events-read_audit_events", "", [401, 403, 403, 200]),
-
-    ("external-read_external_data", "", [401, 200, 200, 200]),
-    ("external-read_combined_data", "", [401, 200, 200, 200]),
-
-    ("realtime-create_ticket", "", [401, 200, 200, 200]),
-    // What it takes for more than 426 is a connection: see `realtime`.
-    ("realtime-open_socket", "", [401, 426, 426, 426]),
-    ("realtime-read_events", "", [401, 200, 200, 200]),
-
-    ("items-read_items", "", [401, 200, 200, 200]),
-    ("items-create_item", r#"{ "title": "kettle" }"#, [401, 201, 201, 201]),
-    ("items-read_item", "", [401, 200, 404, 200]),
-    ("items-replace_item", r#"{ "title": "pot" }"#, [401, 200, 404, 200]),
-    ("items-update_item", r#"{ "title": "pot" }"#, [401, 200, 404, 200]),
-    ("items-delete_item", "", [401, 204, 404, 204]),
+/// Every resource: one line each.
+const RESOURCES: &[Permissions] = &[
+    http::PERMISSIONS,
+    login::PERMISSIONS,
+    recovery::PERMISSIONS,
+    user::PERMISSIONS,
+    session::PERMISSIONS,
+    api_key::PERMISSIONS,
+    audit_event::PERMISSIONS,
+    external::PERMISSIONS,
+    notification::PERMISSIONS,
+    ticket::PERMISSIONS,
+    realtime::PERMISSIONS,
+    item::PERMISSIONS,
 ];
 
+/// The operations of one resource, and what stands in their paths and bodies.
+pub struct Permissions {
+    pub rows: &'static [Row],
+    pub placeholders: &'static [Placeholder],
+}
+
+/// One operation.
+pub struct Row {
+    /// The operation's id in the document.
+    operation: &'static str,
+    /// May contain placeholders, and the owner's tokens: `REFRESH`, `RESET_TOKEN`, `VERIFY_TOKEN`.
+    body: &'static str,
+    /// The status for an anonymous caller, the owner, another user and a superuser.
+    statuses: [u16; 4],
+}
+
+pub const fn row(operation: &'static str, body: &'static str, statuses: [u16; 4]) -> Row {
+    Row { operation, body, statuses }
+}
+
+/// A text in paths and bodies that stands for something that belongs to the owner.
+pub struct Placeholder {
+    name: &'static str,
+    method: Method,
+    path: &'static str,
+    body: &'static str,
+    /// Where the value is in the response, as a JSON pointer.
+    value: &'static str,
+}
+
+impl Placeholder {
+    /// Something that the owner reads.
+    pub const fn read(name: &'static str, path: &'static str, value: &'static str) -> Self {
+        Self { name, method: Method::GET, path, body: "", value }
+    }
+
+    /// Something that the owner creates.
+    pub const fn created(name: &'static str, path: &'static str, body: &'static str, value: &'static str) -> Self {
+        Self { name, method: Method::POST, path, body, value }
+    }
+
+    /// The text with the placeholder's value.
+    async fn fill(&self, owner: &Client, text: String) -> String {
+        if !text.contains(self.name) {
+            return text;
+        }
+        let json = [("content-type", "application/json")];
+        let response: Value = owner.send(self.method.clone(), self.path, &json, self.body.into()).await.read();
+        let value = response.pointer(self.value).and_then(Value::as_str);
+        text.replace(self.name, value.unwrap_or_else(|| panic!("no value for {}: {response}", self.name)))
+    }
+}
+
+fn rows() -> impl Iterator<Item = &'static Row> {
+    RESOURCES.iter().flat_map(|resource| resource.rows)
+}
+
+/// Fills the placeholders of all resources: a path may name several.
+async fn fill(owner: &Client, mut text: String) -> String {
+    for placeholder in RESOURCES.iter().flat_map(|resource| resource.placeholders) {
+        text = placeholder.fill(owner, text).await;
+    }
+    text
+}
+
 #[tokio::test]
-async fn everybody_may_do_what_the_table_says_and_nothing_else() {
-    let other_service = MockServer::start().await;
-    Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(json!([]))).mount(&other_service).await;
-    let app = TestApp::with(|settings| settings.upstream.base_url = Some(other_service.uri())).await;
-    // The last superuser could not delete himself.
+async fn every_operation_allows_exactly_the_callers_of_its_row() {
+    let upstream = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(json!([]))).mount(&upstream).await;
+    let app = TestApp::with(|settings| settings.upstream.base_url = Some(upstream.uri())).await;
+    // The last superuser cannot be deleted.
     app.superuser("spare").await;
-    for (row, (id, body, expected)) in TABLE.iter().enumerate() {
-        let mut answered = [0; 4];
-        for (caller, status) in answered.iter_mut().enumerate() {
-            // Fresh ones for each call: it may delete them.
-            let owner = app.user(&format!("owner-{row}-{caller}")).await;
+    for (number, row) in rows().enumerate() {
+        let mut statuses = [0; 4];
+        for (caller, status) in statuses.iter_mut().enumerate() {
+            // New users for each call, because it may delete them.
+            let owner = app.user(&format!("owner-{number}-{caller}")).await;
             let client = match caller {
                 0 => app.anonymous(),
                 1 => owner.clone(),
-                2 => app.user(&format!("other-{row}")).await,
-                _ => app.superuser(&format!("root-{row}")).await,
+                2 => app.user(&format!("other-{number}")).await,
+                _ => app.superuser(&format!("root-{number}")).await,
             };
-            *status = call(&app, &client, &owner, id, body).await.as_u16();
+            *status = call(&app, &client, &owner, row).await.as_u16();
         }
-        assert_eq!(answered, *expected, "{id} by nobody, the owner, another user, a superuser");
+        assert_eq!(statuses, row.statuses, "{} by an anonymous caller, owner, another user, superuser", row.operation);
     }
 }
 
-async fn call(app: &TestApp, client: &Client, owner: &Client, id: &str, body: &str) -> StatusCode {
-    let operation = operations().find(|operation| operation.value["operationId"] == *id);
-    let operation = operation.unwrap_or_else(|| panic!("{id} has a row, but is not in the document"));
-    let path = path_of_owner(owner, operation.path).await;
-    let media_type = match &operation.value["requestBody"]["content"] {
-        Value::Object(content) => content.keys().next().map(String::as_str),
-        _ => None,
-    };
-    let headers: Vec<(&str, &str)> = media_type.into_iter().map(|media_type| ("content-type", media_type)).collect();
-    let user = owner.user.as_ref().unwrap();
-    let mut body = body.replace("OWNER", &user.username).replace("REFRESH", owner.refresh_token.as_ref().unwrap());
-    if body.contains("RESET") {
-        app.anonymous().post("/password-recovery", json!({ "email": user.email })).await.expect(StatusCode::OK);
-        body = body.replace("RESET", &app.outbox.token(&user.email).await);
-    }
-    if body.contains("VERIFY") {
-        let email = format!("new-{}", user.email);
-        owner.patch("/users/me", json!({ "email": email })).await.expect(StatusCode::OK);
-        body = body.replace("VERIFY", &app.outbox.token(&email).await);
-    }
+async fn call(app: &TestApp, client: &Client, owner: &Client, row: &Row) -> StatusCode {
+    let operation = operations().find(|operation| operation.value["operationId"] == *row.operation);
+    let operation = operation.unwrap_or_else(|| panic!("{} has a row, but is not in the document", row.operation));
+    let path = fill(owner, operation.path.to_owned()).await;
+    assert!(!path.contains('{'), "{path}: add a placeholder to the PERMISSIONS of its resource");
+    let content = operation.value["requestBody"]["content"].as_object();
+    let media_type = content.and_then(|content| content.keys().next());
+    let headers: Vec<(&str, &str)> =
+        media_type.map(|media_type| ("content-type", media_type.as_str())).into_iter().collect();
+    let body = fill_tokens(app, owner, fill(owner, row.body.to_owned()).await).await;
     client.send(operation.method.clone(), &path, &headers, body.into()).await.status
 }
 
-/// The path to what is the owner's.
-async fn path_of_owner(owner: &Client, path: &str) -> String {
-    let mut path = path.replace("{user_id}", &owner.id().to_string());
-    path = path.replace("{email}", &owner.user.as_ref().unwrap().email);
-    if path.contains("{item_id}") {
-        let item: Value = owner.post("/items", json!({ "title": "kettle", "price": 2 })).await.created();
-        path = path.replace("{item_id}", item["id"].as_str().unwrap());
+/// Fills the tokens of the owner that no request returns.
+async fn fill_tokens(app: &TestApp, owner: &Client, body: String) -> String {
+    let email = &owner.user.as_ref().unwrap().email;
+    let mut body = body.replace("REFRESH", owner.refresh_token.as_ref().unwrap());
+    if body.contains("RESET_TOKEN") {
+        app.anonymous().post("/password-recovery", json!({ "email": email })).await.expect(StatusCode::OK);
+        body = body.replace("RESET_TOKEN", &app.outbox.token(email).await);
     }
-    if path.contains("{session_id}") {
-        let sessions: Value = owner.get("/users/me/sessions").await.ok();
-        path = path.replace("{session_id}", sessions["data"][0]["id"].as_str().unwrap());
+    if body.contains("VERIFY_TOKEN") {
+        let email = format!("new-{email}");
+        owner.patch("/users/me", json!({ "email": email })).await.expect(StatusCode::OK);
+        body = body.replace("VERIFY_TOKEN", &app.outbox.token(&email).await);
     }
-    if path.contains("{api_key_id}") {
-        let key: Value = owner.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.created();
-        path = path.replace("{api_key_id}", key["api_key"]["id"].as_str().unwrap());
-    }
-    assert!(!path.contains('{'), "{path}: teach path_of_owner what of the owner's stands there");
-    path
+    body
 }
 
 #[test]
 fn every_operation_has_one_row() {
-    let mut rows = HashSet::new();
-    for (id, ..) in TABLE {
-        assert!(rows.insert(*id), "{id} has two rows");
+    let mut missing = HashSet::new();
+    for row in rows() {
+        assert!(missing.insert(row.operation), "{} has two rows", row.operation);
     }
     for operation in operations() {
         let id = operation.value["operationId"].as_str().unwrap();
-        assert!(rows.remove(id), "{id} ({} {}) has no row: who may do it?", operation.method, operation.path);
+        assert!(missing.remove(id), "{id} ({} {}) has no row: who may do it?", operation.method, operation.path);
     }
-    assert!(rows.is_empty(), "rows without an operation: {rows:?}");
+    assert!(missing.is_empty(), "rows without an operation: {missing:?}");
 }
 
 /// With the calls above this means that the tests see every operation do its work.
 #[test]
-fn every_operation_succeeds_for_somebody() {
-    for (id, _, expected) in TABLE {
+fn every_operation_succeeds_for_some_caller() {
+    for Row { operation, statuses, .. } in rows() {
         let succeeds = |status: &u16| (200..300).contains(status) || *status == StatusCode::UPGRADE_REQUIRED;
-        assert!(expected.iter().any(succeeds), "{id}");
+        assert!(statuses.iter().any(succeeds), "{operation}");
     }
 }
 
 #[test]
-fn a_login_is_needed_where_the_document_says_so() {
+fn operations_with_documented_security_refuse_anonymous_callers() {
     for operation in operations() {
-        let row = TABLE.iter().find(|(id, ..)| operation.value["operationId"] == *id);
-        let Some((id, _, [anonymous, ..])) = row else { continue };
+        let row = rows().find(|row| operation.value["operationId"] == *row.operation);
+        let Some(Row { operation: id, statuses: [anonymous, ..], .. }) = row else { continue };
         let documented = operation.value.get("security").is_some();
         assert_eq!(*anonymous == StatusCode::UNAUTHORIZED, documented, "{id}");
     }

@@ -8,6 +8,7 @@ mod processes;
 
 use futures_util::StreamExt;
 
+use crate::permissions::{Permissions, row};
 use crate::support::TestApp;
 use crate::support::websocket::Chat;
 
@@ -117,3 +118,14 @@ async fn a_silent_socket_outlives_every_time_limit_of_requests() {
     chat.say("still here").await;
     assert_eq!(chat.hear().await, "Message: still here");
 }
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        // Without an upgrade 426 is all there is: the other tests open sockets.
+        row("realtime-open_socket", "", [401, 426, 426, 426]),
+        row("realtime-read_events", "", [401, 200, 200, 200]),
+    ],
+    placeholders: &[],
+};

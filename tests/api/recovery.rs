@@ -10,6 +10,7 @@ use keel::schemas::message::Message;
 use keel::schemas::user::UserRead;
 use serde_json::{Value, json};
 
+use crate::permissions::{Permissions, row};
 use crate::support::app::PASSWORD;
 use crate::support::{Answer, Client, TestApp};
 
@@ -206,3 +207,19 @@ async fn while_the_database_is_gone_nobody_is_told_that_a_mail_was_sent() {
         ask(&app, email).await.error(StatusCode::SERVICE_UNAVAILABLE);
     }
 }
+
+const EMAIL: &str = r#"{ "email": "OWNER@example.com" }"#;
+const RESET: &str = r#"{ "token": "RESET_TOKEN", "new_password": "kettle with a lid" }"#;
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("recovery-recover_password", EMAIL, [200, 200, 200, 200]),
+        row("recovery-recover_password_by_path", "", [200, 200, 200, 200]),
+        row("recovery-reset_password", RESET, [200, 200, 200, 200]),
+        row("recovery-request_email_verification", EMAIL, [200, 200, 200, 200]),
+        row("recovery-verify_email", r#"{ "token": "VERIFY_TOKEN" }"#, [200, 200, 200, 200]),
+    ],
+    placeholders: &[],
+};

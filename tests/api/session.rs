@@ -13,6 +13,7 @@ use keel::state::AppState;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
+use crate::permissions::{Permissions, Placeholder, row};
 use crate::support::app::PASSWORD;
 use crate::support::app::build;
 use crate::support::socket::TIMEOUT;
@@ -215,3 +216,15 @@ async fn a_login_with_the_old_password_does_not_outlive_its_change() {
         assert_eq!(sessions(&ann).await.count, 1, "round {round}");
     }
 }
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("sessions-read_sessions", "", [401, 200, 200, 200]),
+        row("sessions-end_session", "", [401, 204, 404, 404]),
+    ],
+    placeholders: &[
+        Placeholder::read("{session_id}", "/users/me/sessions", "/data/0/id"),
+    ],
+};

@@ -7,6 +7,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::permissions::{Permissions, row};
 use crate::support::app::PASSWORD;
 use crate::support::websocket::Chat;
 use crate::support::{Client, TestApp};
@@ -113,3 +114,12 @@ async fn who_has_not_logged_in_himself_gets_none() {
     let narrow = app.bearer(token["access_token"].as_str().unwrap());
     narrow.post("/ws/ticket", json!({})).await.error(StatusCode::FORBIDDEN);
 }
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("realtime-create_ticket", "", [401, 200, 200, 200]),
+    ],
+    placeholders: &[],
+};

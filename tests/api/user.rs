@@ -10,6 +10,7 @@ use keel::schemas::user::UserRead;
 use keel::services::account::user;
 use serde_json::{Value, json};
 
+use crate::permissions::{Permissions, Placeholder, row};
 use crate::support::app::PASSWORD;
 use crate::support::{Client, TestApp};
 
@@ -189,3 +190,28 @@ async fn a_password_that_was_changed_in_the_meantime_stays() {
         .await
         .expect(StatusCode::OK);
 }
+
+const NEW_USER: &str = r#"{ "email": "new@OWNER.example.com", "password": "correct horse battery" }"#;
+const NEW_PASSWORD: &str = r#"{ "current_password": "correct horse battery", "new_password": "kettle with a lid" }"#;
+
+/// Who may do what: see `permissions`.
+#[rustfmt::skip]
+pub const PERMISSIONS: Permissions = Permissions {
+    rows: &[
+        row("users-signup", NEW_USER, [201, 201, 201, 201]),
+        row("users-read_users", "", [401, 403, 403, 200]),
+        row("users-create_user", NEW_USER, [401, 403, 403, 201]),
+        row("users-read_me", "", [401, 200, 200, 200]),
+        row("users-update_me", r#"{ "age": 30 }"#, [401, 200, 200, 200]),
+        row("users-delete_me", "", [401, 204, 204, 204]),
+        row("users-update_password_me", NEW_PASSWORD, [401, 200, 200, 200]),
+        row("users-read_user", "", [401, 200, 404, 200]),
+        row("users-update_user", r#"{ "age": 30 }"#, [401, 403, 403, 200]),
+        row("users-delete_user", "", [401, 403, 403, 204]),
+    ],
+    placeholders: &[
+        Placeholder::read("{user_id}", "/users/me", "/id"),
+        Placeholder::read("{email}", "/users/me", "/email"),
+        Placeholder::read("OWNER", "/users/me", "/username"),
+    ],
+};

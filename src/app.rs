@@ -4,9 +4,10 @@ use axum::Router;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::middleware::{self, App};
+use crate::middleware;
 use crate::openapi;
 use crate::routes::{self, docs};
+use crate::server::App;
 use crate::state::AppState;
 
 /// Builds the application. Does no I/O.

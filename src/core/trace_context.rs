@@ -1,27 +1,31 @@
-//! By what the calls that one request leads to are known everywhere.
+//! The headers that identify a request in the calls that it leads to.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 
-/// The header in which a request's id comes, goes back, and is passed on.
+/// The header of a request's id: in the request, in the response and in calls to other services.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The trace that a request is part of (W3C Trace Context).
-const TRACE: [HeaderName; 2] = [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What tracing systems add to it.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The id of a request, which `middleware::frame` puts into its extensions.
+/// The id of a request, which `middleware::request_id` puts into its extensions.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub HeaderValue);
 
-/// The headers that go along with every call a request leads to: its id and its trace.
+/// The headers of every call that a request leads to: its id and its trace.
 #[derive(Debug, Clone, Default)]
 pub struct TraceContext(Vec<(HeaderName, HeaderValue)>);
 
 impl TraceContext {
-    /// Those of this request.
+    /// The headers of this request.
     #[must_use]
     pub fn of(request: &Parts) -> Self {
         let id = request.extensions.get().map(|RequestId(id)| (REQUEST_ID, id.clone()));
-        let trace = TRACE.into_iter().filter_map(|name| Some((name.clone(), request.headers.get(&name)?.clone())));
+        let trace = [TRACEPARENT, TRACESTATE]
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), request.headers.get(&name)?.clone())));
         Self(id.into_iter().chain(trace).collect())
     }
 

@@ -12,8 +12,6 @@ pub struct Model {
     pub id: Uuid,
     #[sea_orm(column_type = "String(StringLen::N(30))")]
     pub name: String,
-    #[sea_orm(has_many, via = "item_tag")]
-    pub items: HasMany<super::item::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

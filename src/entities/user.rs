@@ -29,12 +29,6 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Whether the user has shown that mail to this address arrives.
     pub email_verified: bool,
-    #[sea_orm(has_many)]
-    pub items: HasMany<super::item::Entity>,
-    #[sea_orm(has_many)]
-    pub sessions: HasMany<super::session::Entity>,
-    #[sea_orm(has_many)]
-    pub api_keys: HasMany<super::api_key::Entity>,
 }
 
 /// An address, stored as JSON inside its user.

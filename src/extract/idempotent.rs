@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequest, Request};
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
@@ -20,6 +20,9 @@ use crate::services::idempotency::IdempotencyKey;
 use crate::validation::schema::Problem;
 use crate::validation::{Both, join, parse_json, read_json};
 
+/// The header of the key.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header as the document spells it.
 const NAME: &str = "Idempotency-Key";
 /// Characters of a key: a UUID is enough.
 const MAX_LENGTH: usize = 255;
@@ -58,7 +61,7 @@ where
 }
 
 fn chosen(request: &Request) -> Result<Option<String>> {
-    let mut values = request.headers().get_all(NAME).iter();
+    let mut values = request.headers().get_all(IDEMPOTENCY_KEY).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) if is_good(value) => Ok(value.to_str().ok().map(str::to_owned)),

@@ -10,6 +10,6 @@ mod trace;
 pub use client::FromClient;
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use handshake::Handshake;
-pub use idempotent::{IdempotencyHeader, Idempotent};
+pub use idempotent::{IDEMPOTENCY_KEY, IdempotencyHeader, Idempotent};
 pub use origin::KnownOrigin;
 pub use trace::FromTrace;

@@ -1,4 +1,4 @@
-//! CORS: which pages of other origins a browser lets read the answers.
+//! CORS: which pages of other origins may call the API from a browser.
 
 use std::time::Duration;
 
@@ -6,27 +6,54 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::process_time::PROCESS_TIME;
+use crate::auth::X_API_KEY;
 use crate::core::config::CorsSettings;
-use crate::core::trace_context::REQUEST_ID;
+use crate::core::trace_context::{REQUEST_ID, TRACEPARENT, TRACESTATE};
+use crate::extract::IDEMPOTENCY_KEY;
 
-/// What a page of another origin may do, as `cors` in the configuration says.
+/// How long a browser may remember the response to a preflight request.
+const MAX_AGE: Duration = Duration::from_mins(10);
+
+/// The layer for the origins in `cors.allowed_origins`.
 pub(super) fn layer(settings: &CorsSettings) -> CorsLayer {
     let any = settings.allowed_origins.iter().any(|origin| origin == "*");
     let origins = settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-    let exposed = [header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID, PROCESS_TIME];
-    let allowed = [
-        header::AUTHORIZATION,
-        header::CONTENT_TYPE,
-        header::ACCEPT,
-        header::IF_MATCH,
-        header::IF_NONE_MATCH,
-        REQUEST_ID,
-    ];
     CorsLayer::new()
         .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::list(origins) })
         .allow_credentials(settings.allow_credentials && !any)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(Vec::<HeaderName>::from(allowed))
-        .expose_headers(Vec::<HeaderName>::from(exposed))
-        .max_age(Duration::from_mins(10))
+        .allow_headers(request_headers())
+        .expose_headers(response_headers())
+        .max_age(MAX_AGE)
+}
+
+/// The headers that a page may send. A test compares them with the header parameters of the document.
+fn request_headers() -> [HeaderName; 10] {
+    [
+        header::ACCEPT,
+        header::AUTHORIZATION,
+        X_API_KEY,
+        header::CONTENT_TYPE,
+        IDEMPOTENCY_KEY,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        REQUEST_ID,
+        TRACEPARENT,
+        TRACESTATE,
+    ]
+}
+
+/// The headers that a page may read.
+fn response_headers() -> [HeaderName; 9] {
+    [
+        header::ETAG,
+        header::LOCATION,
+        HeaderName::from_static("ratelimit-limit"),
+        HeaderName::from_static("ratelimit-remaining"),
+        HeaderName::from_static("ratelimit-reset"),
+        header::RETRY_AFTER,
+        header::WWW_AUTHENTICATE,
+        REQUEST_ID,
+        PROCESS_TIME,
+    ]
 }

@@ -70,7 +70,7 @@ pub(super) async fn render_error(request: Request, next: Next) -> Response {
     log(&error, request_id);
     let (body, media_type) = match format {
         Format::FastApi => (fastapi(&error), "application/json"),
-        Format::ProblemDetails => (problem_details(&error, request_id), PROBLEM_JSON),
+        Format::ProblemDetails => (problem_details(&error, status, request_id), PROBLEM_JSON),
     };
     *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();
@@ -108,8 +108,8 @@ fn fastapi(error: &Error) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-fn problem_details(error: &Error, request_id: &str) -> Vec<u8> {
-    let (status, code) = error.status_and_code();
+fn problem_details(error: &Error, status: StatusCode, request_id: &str) -> Vec<u8> {
+    let (_, code) = error.status_and_code();
     let errors = if let Error::Invalid(problems) = error { problems.as_slice() } else { &[] };
     let details = ProblemDetails {
         r#type: "about:blank",

@@ -11,15 +11,12 @@ mod request_id;
 mod request_log;
 mod trusted_host;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
 use tower::ServiceBuilder;
 use tower::util::BoxCloneSyncService;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -33,9 +30,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::auth::X_API_KEY;
 use crate::core::config::Settings;
 use crate::rate_limit::Limiter;
-
-/// The whole application: what the server calls for each request.
-pub type App = BoxCloneSyncService<Request, Response, Infallible>;
+use crate::server::App;
 
 /// Responses below this size, in bytes, are not worth compressing.
 const MIN_COMPRESSED_BYTES: u64 = 1024;

@@ -5,13 +5,14 @@ mod peer;
 mod readiness;
 mod shutdown;
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,13 +23,16 @@ use tokio::time::sleep;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
 pub use peer::{Peer, client_address};
 pub use readiness::{Dependencies, Readiness};
 pub use shutdown::shut_down;
 
 use crate::core::config::ServerSettings;
-use crate::middleware::App;
+
+/// The whole application: what the server calls for each request.
+pub type App = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// Request line and headers together, in bytes; more is answered 431. hyper allows 100 headers.
 const MAX_HEADER_BYTES: usize = 64 * 1024;

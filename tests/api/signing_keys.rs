@@ -2,8 +2,8 @@
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode};
 use keel::core::config::AuthSettings;
-use keel::middleware::App;
 use keel::schemas::user::UserRead;
+use keel::server::App;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 

@@ -1,9 +1,12 @@
-//! Whose pages may read the answers: `https://app.example.com`, as config/test.toml says.
+//! CORS: pages of `https://app.example.com` may call the API, as the settings of the tests say.
+
+use std::collections::HashSet;
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
+use crate::support::document::{DOCUMENT, operations};
 use crate::support::{Answer, Client, TestApp};
 
 const OURS: &str = "https://app.example.com";
@@ -12,7 +15,7 @@ async fn from(client: &Client, origin: &str, path: &str) -> Answer {
     client.send(Method::GET, path, &[("origin", origin)], Body::empty()).await
 }
 
-/// A page may read the answer, whoever is logged in there.
+/// A page of the allowed origin may read the response, also with credentials.
 #[track_caller]
 fn is_shared(answer: &Answer) {
     assert_eq!(answer.header("access-control-allow-origin"), OURS, "{} {}", answer.asked, answer.status);
@@ -25,31 +28,56 @@ fn is_withheld(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn our_origin_may_read_answers_and_errors() {
+async fn allowed_origin_may_read_responses_and_errors() {
     let app = TestApp::start().await;
-    let (ann, nobody) = (app.user("ann").await, app.anonymous());
-    is_shared(&from(&ann, OURS, "/items").await.expect(StatusCode::OK));
-    is_shared(&from(&nobody, OURS, "/items").await.expect(StatusCode::UNAUTHORIZED));
+    let (ann, root, nobody) = (app.user("ann").await, app.superuser("root").await, app.anonymous());
+    is_shared(&from(&ann, OURS, "/users/me").await.expect(StatusCode::OK));
+    is_shared(&from(&nobody, OURS, "/users/me").await.expect(StatusCode::UNAUTHORIZED));
     is_shared(&from(&ann, OURS, "/users").await.expect(StatusCode::FORBIDDEN));
     is_shared(&from(&ann, OURS, "/nowhere").await.expect(StatusCode::NOT_FOUND));
-    is_shared(&from(&ann, OURS, "/items?limit=0").await.expect(StatusCode::UNPROCESSABLE_ENTITY));
+    is_shared(&from(&root, OURS, "/users?limit=0").await.expect(StatusCode::UNPROCESSABLE_ENTITY));
     is_shared(&from(&ann, OURS, "/token").await.expect(StatusCode::METHOD_NOT_ALLOWED));
     let headers = [("origin", OURS), ("host", "evil.example.com")];
-    is_shared(&ann.send(Method::GET, "/items", &headers, Body::empty()).await.expect(StatusCode::BAD_REQUEST));
+    is_shared(&ann.send(Method::GET, "/users/me", &headers, Body::empty()).await.expect(StatusCode::BAD_REQUEST));
+}
+
+/// The names in a header that is a list, in lower case.
+fn names(answer: &Answer, header: &str) -> HashSet<String> {
+    answer.header(header).split(',').map(|name| name.trim().to_lowercase()).collect()
 }
 
 #[tokio::test]
-async fn our_origin_may_read_the_headers_that_matter() {
+async fn allowed_origin_may_read_the_headers_that_matter() {
     let app = TestApp::start().await;
-    let answer = from(&app.user("ann").await, OURS, "/items").await;
-    let exposed = answer.header("access-control-expose-headers").to_lowercase();
-    for header in ["etag", "location", "retry-after", "x-request-id"] {
-        assert!(exposed.contains(header), "{header} in {exposed}");
+    let answer = from(&app.user("ann").await, OURS, "/users/me").await;
+    let exposed = names(&answer, "access-control-expose-headers");
+    for header in [
+        "etag",
+        "location",
+        "retry-after",
+        "x-request-id",
+        "x-process-time",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "www-authenticate",
+    ] {
+        assert!(exposed.contains(header), "{header} in {exposed:?}");
     }
 }
 
+/// What the document names as a header parameter, and what every client may send.
+fn sent_headers() -> HashSet<String> {
+    let parameters = operations().flat_map(|operation| operation.value["parameters"].as_array().into_iter().flatten());
+    let documented = parameters.filter(|parameter| parameter["in"] == "header");
+    let documented = documented.map(|parameter| parameter["name"].as_str().unwrap().to_lowercase());
+    let key = DOCUMENT["components"]["securitySchemes"]["x_api_key"]["name"].as_str().unwrap().to_lowercase();
+    let always = ["authorization", "content-type", "accept", "traceparent", "tracestate", "x-request-id"];
+    documented.chain([key]).chain(always.map(str::to_owned)).collect()
+}
+
 #[tokio::test]
-async fn other_origins_may_not() {
+async fn other_origins_may_not_read_responses() {
     let app = TestApp::start().await;
     let (ann, nobody) = (app.user("ann").await, app.anonymous());
     for origin in [
@@ -68,22 +96,22 @@ async fn other_origins_may_not() {
         "*",
         "",
     ] {
-        is_withheld(&from(&ann, origin, "/items").await.expect(StatusCode::OK));
-        is_withheld(&from(&nobody, origin, "/items").await.expect(StatusCode::UNAUTHORIZED));
+        is_withheld(&from(&ann, origin, "/users/me").await.expect(StatusCode::OK));
+        is_withheld(&from(&nobody, origin, "/users/me").await.expect(StatusCode::UNAUTHORIZED));
     }
-    is_withheld(&ann.get("/items").await);
+    is_withheld(&ann.get("/users/me").await);
 }
 
 #[tokio::test]
-async fn caches_are_told_that_the_origin_matters() {
+async fn responses_vary_by_origin() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let answers = [
-        ann.get("/items").await,
-        from(&ann, OURS, "/items").await,
-        from(&ann, "https://evil.example.com", "/items").await,
+        ann.get("/users/me").await,
+        from(&ann, OURS, "/users/me").await,
+        from(&ann, "https://evil.example.com", "/users/me").await,
         from(&ann, OURS, "/nowhere").await,
-        from(&app.anonymous(), "null", "/items").await,
+        from(&app.anonymous(), "null", "/users/me").await,
     ];
     for answer in answers {
         let vary = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap().to_lowercase());
@@ -92,54 +120,52 @@ async fn caches_are_told_that_the_origin_matters() {
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered() {
+async fn preflight_allows_every_method_and_header_of_the_document() {
     let app = TestApp::start().await;
-    let ask = async |origin: &str, method: &str| {
+    let needed = sent_headers();
+    assert!(["if-match", "if-none-match", "idempotency-key"].iter().all(|header| needed.contains(*header)));
+    let requested = needed.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+    let preflight = async |origin: &str, method: &str| {
         let headers = [
             ("origin", origin),
             ("access-control-request-method", method),
-            ("access-control-request-headers", "authorization,content-type,if-match,if-none-match,x-request-id"),
+            ("access-control-request-headers", &*requested),
         ];
-        app.anonymous().send(Method::OPTIONS, "/items", &headers, Body::empty()).await
+        app.anonymous().send(Method::OPTIONS, "/users/me", &headers, Body::empty()).await
     };
-    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-        let answer = ask(OURS, method).await;
+    for method in operations().map(|operation| operation.method.to_string()) {
+        let answer = preflight(OURS, &method).await;
         assert!(answer.status.is_success() && answer.body.is_empty(), "{answer:?}");
         is_shared(&answer);
-        let (methods, headers) = (
-            answer.header("access-control-allow-methods").to_uppercase(),
-            answer.header("access-control-allow-headers").to_lowercase(),
-        );
-        assert!(methods.split(',').any(|allowed| allowed.trim() == method), "{method} in {methods}");
-        for header in ["authorization", "content-type", "if-match", "if-none-match", "x-request-id"] {
-            assert!(headers.split(',').any(|allowed| allowed.trim() == header), "{header} in {headers}");
-        }
+        assert!(names(&answer, "access-control-allow-methods").contains(&method.to_lowercase()), "{method}");
+        let allowed = names(&answer, "access-control-allow-headers");
+        assert!(allowed.is_superset(&needed), "missing: {:?}", needed.difference(&allowed));
         assert!(answer.header("access-control-max-age").parse::<u32>().unwrap() > 0);
     }
-    is_withheld(&ask("https://evil.example.com", "GET").await);
-    is_withheld(&ask("null", "GET").await);
+    is_withheld(&preflight("https://evil.example.com", "GET").await);
+    is_withheld(&preflight("null", "GET").await);
 }
 
 #[tokio::test]
-async fn a_service_for_everybody_shares_without_credentials() {
+async fn wildcard_origin_shares_without_credentials() {
     let app = TestApp::with(|settings| {
         settings.cors.allowed_origins = vec!["*".to_owned()];
         settings.cors.allow_credentials = false;
     })
     .await;
     let ann = app.user("ann").await;
-    let answer = ann.send(Method::POST, "/items", &[("origin", "https://any.example")], Body::empty()).await;
+    let answer = ann.send(Method::POST, "/users/signup", &[("origin", "https://any.example")], Body::empty()).await;
     assert_eq!(answer.header("access-control-allow-origin"), "*");
     assert!(!answer.headers.contains_key("access-control-allow-credentials"));
     answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
 #[tokio::test]
-async fn nobody_is_allowed_unless_named() {
+async fn no_origin_is_allowed_by_default() {
     let app = TestApp::with(|settings| settings.cors.allowed_origins = vec![]).await;
     let ann = app.user("ann").await;
-    is_withheld(&from(&ann, OURS, "/items").await);
+    is_withheld(&from(&ann, OURS, "/users/me").await);
     let headers = [("origin", OURS), ("content-type", "application/json")];
-    let body = json!({ "title": "x" }).to_string();
-    is_withheld(&ann.send(Method::POST, "/items", &headers, body.into()).await.expect(StatusCode::CREATED));
+    let body = json!({ "email": "bob@example.com", "password": "correct horse battery" }).to_string();
+    is_withheld(&ann.send(Method::POST, "/users/signup", &headers, body.into()).await.expect(StatusCode::CREATED));
 }

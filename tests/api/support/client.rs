@@ -3,8 +3,8 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use keel::middleware::App;
 use keel::schemas::user::UserRead;
+use keel::server::App;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower::ServiceExt;

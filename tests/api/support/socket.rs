@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use keel::core::config::ServerSettings;
-use keel::middleware;
 use keel::server::{self, Readiness};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +22,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    pub async fn start(app: middleware::App, settings: ServerSettings, readiness: Readiness) -> Self {
+    pub async fn start(app: server::App, settings: ServerSettings, readiness: Readiness) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (signals, received) = mpsc::channel(2);

@@ -1,18 +1,19 @@
 //! A production microservice on axum and SeaORM.
 //!
-//! A request takes hops that anyone can name: [`routes`] → [`services`] → [`entities`].
+//! A request takes few steps: [`middleware`] → [`routes`] → [`services`] → [`entities`].
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`app`] | the router with its middleware, built from the state |
-//! | [`routes`] | one file per resource: path, status, documentation |
+//! | [`cli`] | the commands: `serve`, `worker`, `migrate` and others |
+//! | [`app`], [`state`] | the router with its middleware, built from what handlers share |
+//! | [`routes`], [`openapi`] | one file per resource: path, status, documentation; the document of all |
 //! | [`validation`] | the rules of a type: in the document, for JSON, queries, paths and forms |
-//! | [`extract`], [`auth`] | what a handler's signature can ask for: headers, and who is calling |
+//! | [`extract`], [`auth`] | what a handler's signature can ask for: headers, and the caller |
 //! | [`services`] | what is allowed and how it is stored: the only layer that queries |
 //! | [`schemas`] | the types of requests and responses, with their rules |
 //! | [`entities`], [`migrations`] | what is stored |
-//! | [`middleware`] | what every request passes, in order, in one function |
-//! | [`error`] | everything that can go wrong, in one table |
+//! | [`middleware`] | the layers around all routes, in order, in one function |
+//! | [`error`] | every error, in one table |
 //! | [`jobs`] | work outside the request: the queue, the worker, the schedule, one file per kind of job |
 //! | [`realtime`] | WebSockets and Server-Sent Events |
 //! | [`rate_limit`] | limits, in memory or in Redis |

@@ -10,7 +10,7 @@ mod login;
 mod notification;
 mod realtime;
 mod recovery;
-mod response;
+pub mod response;
 mod root;
 mod session;
 mod ticket;

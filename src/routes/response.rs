@@ -1,4 +1,4 @@
-//! Answers that are more than a body.
+//! Responses with more than a body.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -9,9 +9,11 @@ use super::API;
 use crate::extract::{IfNoneMatch, etag};
 use crate::schemas::versioned::Versioned;
 
-/// 201 with what is new, where it is (`/items/…`), and its version.
-pub(super) struct Created<T> {
+/// 201 with the new resource, its `Location` and its `ETag`.
+pub struct Created<T> {
+    /// The path below the base of the API: `/items/…`.
     pub path: String,
+    /// The new resource.
     pub new: Versioned<T>,
 }
 
@@ -22,8 +24,8 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
-/// What was read or changed, and its version.
-pub(super) struct WithEtag<T>(pub Versioned<T>);
+/// A resource with its `ETag`.
+pub struct WithEtag<T>(pub Versioned<T>);
 
 impl<T: Serialize> IntoResponse for WithEtag<T> {
     fn into_response(self) -> Response {
@@ -32,8 +34,8 @@ impl<T: Serialize> IntoResponse for WithEtag<T> {
     }
 }
 
-/// What was read, or 304 when the client has this version of it.
-pub(super) fn or_not_modified<T: Serialize>(found: Versioned<T>, known: &IfNoneMatch) -> Response {
+/// 304 if the client has this version, otherwise the resource with its `ETag`.
+pub fn or_not_modified<T: Serialize>(found: Versioned<T>, known: &IfNoneMatch) -> Response {
     if known.has(found.version) {
         return (StatusCode::NOT_MODIFIED, AppendHeaders([(header::ETAG, etag(found.version))])).into_response();
     }

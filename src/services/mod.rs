@@ -7,5 +7,5 @@ pub mod health;
 pub mod idempotency;
 pub mod item;
 pub mod notification;
-mod page;
+pub mod page;
 pub mod tag;

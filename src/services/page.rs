@@ -1,12 +1,15 @@
-//! Lists in pages.
+//! Pages of lists.
 
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryOrder, QuerySelect, Select};
 
 use crate::error::Result;
 use crate::schemas::page::{Page, Paging};
 
-/// One part of what is selected, newest first, ties broken by id, and how much there is in all.
-pub(super) async fn newest_first<E>(
+/// One page of the selected rows, newest first, ties broken by id, and their total number.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn newest_first<E>(
     db: &impl ConnectionTrait,
     select: Select<E>,
     (created_at, id): (E::Column, E::Column),

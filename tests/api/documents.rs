@@ -1,4 +1,4 @@
-//! The documents that the service gives about itself, which need no network beyond it.
+//! The OpenAPI document and the pages that show it. They load nothing from other servers.
 
 use axum::http::StatusCode;
 use keel::app;
@@ -8,8 +8,7 @@ use serde_json::Value;
 use crate::support::TestApp;
 use crate::support::document::operations;
 
-/// The addresses that the tags of a page load: those of scripts, styles and pictures. What a script
-/// itself holds is no tag.
+/// The addresses of scripts, styles and images that the tags of a page load.
 fn loaded(page: &str) -> Vec<&str> {
     let mut addresses = Vec::new();
     let mut rest = page;
@@ -26,7 +25,7 @@ fn loaded(page: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_document_is_served_as_it_is_generated() {
+async fn openapi_document_is_served_as_generated() {
     let app = TestApp::start().await;
     let answer = app.anonymous().get("/openapi.json").await;
     assert_eq!(answer.header("content-type"), "application/json");
@@ -36,7 +35,7 @@ async fn the_document_is_served_as_it_is_generated() {
 }
 
 #[tokio::test]
-async fn both_pages_are_html_that_may_load_only_from_here() {
+async fn docs_pages_load_only_from_this_server() {
     let app = TestApp::start().await;
     for path in ["/docs", "/redoc"] {
         let answer = app.anonymous().get(path).await;
@@ -53,7 +52,7 @@ async fn both_pages_are_html_that_may_load_only_from_here() {
 }
 
 #[tokio::test]
-async fn every_file_of_swagger_ui_is_there() {
+async fn every_file_of_swagger_ui_is_served() {
     let app = TestApp::start().await;
     let client = app.anonymous();
     let page = String::from_utf8(client.get("/docs").await.body.to_vec()).unwrap();
@@ -75,7 +74,7 @@ async fn every_file_of_swagger_ui_is_there() {
 }
 
 #[tokio::test]
-async fn the_authorize_button_logs_in_where_a_token_is_given() {
+async fn authorize_button_uses_the_login_route() {
     let document = serde_json::to_value(app::document()).unwrap();
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
     let flow = schemes.values().find_map(|scheme| scheme.pointer("/flows/password")).expect("a password flow");
@@ -84,7 +83,7 @@ async fn the_authorize_button_logs_in_where_a_token_is_given() {
 }
 
 #[tokio::test]
-async fn the_chat_is_a_page_of_development_alone() {
+async fn chat_page_exists_only_in_development() {
     let app = TestApp::with(|settings| settings.environment = Environment::Development).await;
     let answer = app.anonymous().get("/chat").await;
     assert!(answer.header("content-security-policy").contains("default-src 'self'"));
@@ -94,7 +93,7 @@ async fn the_chat_is_a_page_of_development_alone() {
 }
 
 #[tokio::test]
-async fn the_documents_can_be_switched_off() {
+async fn docs_can_be_disabled() {
     let app = TestApp::with(|settings| settings.server.docs = false).await;
     for path in ["/docs", "/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/redoc", "/openapi.json"] {
         app.anonymous().get(path).await.is_not_found();

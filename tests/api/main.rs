@@ -1,7 +1,6 @@
-//! The test suite: one binary, against the real router and a real database of each test's own.
+//! The test suite: one binary, against the real router. Each test has a database of its own.
 //!
-//! Without any setting it runs on SQLite. `TEST_DATABASE_URL=postgres://user@host/postgres` names a
-//! PostgreSQL server on which it makes its databases instead.
+//! It runs on SQLite, or on the PostgreSQL server that `TEST_DATABASE_URL=postgres://user@host/postgres` names.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -40,3 +39,19 @@ mod ticket;
 mod tokens;
 mod user;
 mod verification;
+
+/// Who may do what, of every resource. The tests in `permissions` run all rows.
+const PERMISSIONS: &[permissions::Permissions] = &[
+    api_key::PERMISSIONS,
+    audit_event::PERMISSIONS,
+    external::PERMISSIONS,
+    http::PERMISSIONS,
+    item::PERMISSIONS,
+    login::PERMISSIONS,
+    notification::PERMISSIONS,
+    realtime::PERMISSIONS,
+    recovery::PERMISSIONS,
+    session::PERMISSIONS,
+    ticket::PERMISSIONS,
+    user::PERMISSIONS,
+];

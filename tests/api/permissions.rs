@@ -1,4 +1,4 @@
-//! Who may do what. Each resource's tests hold the rows of its operations; this file runs them all.
+//! Who may do what. The tests of each resource hold the rows of its operations; this file runs them all.
 
 use std::collections::HashSet;
 
@@ -7,27 +7,9 @@ use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::PERMISSIONS;
 use crate::support::document::operations;
 use crate::support::{Client, TestApp};
-use crate::{
-    api_key, audit_event, external, http, item, login, notification, realtime, recovery, session, ticket, user,
-};
-
-/// Every resource: one line each.
-const RESOURCES: &[Permissions] = &[
-    http::PERMISSIONS,
-    login::PERMISSIONS,
-    recovery::PERMISSIONS,
-    user::PERMISSIONS,
-    session::PERMISSIONS,
-    api_key::PERMISSIONS,
-    audit_event::PERMISSIONS,
-    external::PERMISSIONS,
-    notification::PERMISSIONS,
-    ticket::PERMISSIONS,
-    realtime::PERMISSIONS,
-    item::PERMISSIONS,
-];
 
 /// The operations of one resource, and what stands in their paths and bodies.
 pub struct Permissions {
@@ -83,12 +65,12 @@ impl Placeholder {
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
-    RESOURCES.iter().flat_map(|resource| resource.rows)
+    PERMISSIONS.iter().flat_map(|resource| resource.rows)
 }
 
 /// Fills the placeholders of all resources: a path may name several.
 async fn fill(owner: &Client, mut text: String) -> String {
-    for placeholder in RESOURCES.iter().flat_map(|resource| resource.placeholders) {
+    for placeholder in PERMISSIONS.iter().flat_map(|resource| resource.placeholders) {
         text = placeholder.fill(owner, text).await;
     }
     text

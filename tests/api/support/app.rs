@@ -1,4 +1,4 @@
-//! The application, as `serve` builds it, on a database of its own.
+//! The application as `serve` builds it, on a database of its own.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ use super::database::TestDatabase;
 use super::outbox::Outbox;
 use super::socket::TestServer;
 
-/// Everybody's password.
+/// The password of every user.
 pub const PASSWORD: &str = "correct horse battery";
 
 /// A running application, without a socket.
@@ -28,11 +28,11 @@ pub struct TestApp {
     pub app: App,
     pub state: AppState,
     pub database: TestDatabase,
-    /// What runs its jobs, when a test asks for it.
+    /// Runs the jobs when a test asks for it.
     pub jobs: Context,
-    /// What was mailed.
+    /// The mails that were sent.
     pub outbox: Outbox,
-    /// How far the application's clock is from the system's.
+    /// The difference between the application's clock and the system's.
     offset: Arc<Mutex<TimeDelta>>,
 }
 
@@ -47,8 +47,8 @@ pub fn build(state: &AppState) -> App {
     keel::app::build(state)
 }
 
-/// What `serve` runs beside the server.
-fn accompany(state: &AppState) {
+/// Starts the background tasks of `serve`.
+fn start_background_tasks(state: &AppState) {
     let AppState { settings, accounts, hub, limiter, readiness, .. } = state.clone();
     tokio::spawn(async move {
         tokio::join!(
@@ -64,7 +64,7 @@ impl TestApp {
         Self::with(|_| {}).await
     }
 
-    /// With other settings than those of the test environment.
+    /// With changed settings.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         Self::on(TestDatabase::migrated().await, change).await
     }
@@ -89,15 +89,15 @@ impl TestApp {
             shutdown_grace: std::time::Duration::from_secs(5),
         };
         let outbox = Outbox::new(outbox, jobs.clone());
-        accompany(&state);
+        start_background_tasks(&state);
         Self { app: build(&state), state, database, jobs, outbox, offset }
     }
 
-    /// The same application as in another process: with connections, and with a memory, of its own.
+    /// The same application as in another process: with its own connections and caches.
     pub async fn elsewhere(&self) -> App {
         let db = self.database.connect().await;
         let state = AppState::new((*self.state.settings).clone(), db, self.state.accounts.clock.clone()).unwrap();
-        accompany(&state);
+        start_background_tasks(&state);
         build(&state)
     }
 
@@ -107,33 +107,33 @@ impl TestApp {
         TestServer::start(self.app.clone(), settings, self.state.readiness.clone()).await
     }
 
-    /// The same application on a socket as in another process.
+    /// The application of another process on a socket.
     pub async fn listen_elsewhere(&self) -> TestServer {
         TestServer::start(self.elsewhere().await, self.state.settings.server.clone(), Readiness::default()).await
     }
 
-    /// Moves the application's clock, and says what it shows then.
+    /// Moves the application's clock, and returns the new time.
     pub fn travel(&self, by: TimeDelta) -> DateTime<Utc> {
         *self.offset.lock().unwrap() += by;
         self.state.accounts.clock.now()
     }
 
-    /// Somebody without a token.
+    /// A client without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(self.app.clone(), None)
     }
 
-    /// Somebody who sends this token.
+    /// A client with this token.
     pub fn bearer(&self, token: &str) -> Client {
         Client::new(self.app.clone(), Some(token.to_owned()))
     }
 
-    /// What logging in is answered.
+    /// The response to a login.
     pub async fn log_in(&self, username: &str, password: &str) -> Answer {
         self.anonymous().form("/token", &[("username", username), ("password", password)]).await
     }
 
-    /// A new user, logged in: `ann` is `ann@example.com`.
+    /// A new user, logged in. The email address of `ann` is `ann@example.com`.
     pub async fn user(&self, name: &str) -> Client {
         self.sign_in(name, false).await
     }
@@ -147,7 +147,7 @@ impl TestApp {
         let data = json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
         let data = serde_json::from_value(data).unwrap();
         let (accounts, client) = (&self.state.accounts, keel::core::client::Client::default());
-        // By a superuser, and so verified.
+        // Created by a superuser, so the address counts as verified.
         let by = Some(user::Creator { actor: uuid::Uuid::nil(), key: None });
         let user: UserRead = user::create(accounts, &client, by, data, is_superuser).await.unwrap();
         let form = json!({ "username": name, "password": PASSWORD });

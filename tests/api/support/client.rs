@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::document;
 
-/// One client: somebody's, or nobody's.
+/// A client, with the token of a user or without one.
 #[derive(Clone)]
 pub struct Client {
     pub app: App,
@@ -26,7 +26,7 @@ impl Client {
         Self { app, token, refresh_token: None, user: None }
     }
 
-    /// The id of whose client this is.
+    /// The id of the client's user.
     pub fn id(&self) -> Uuid {
         self.user.as_ref().expect("a client of a user").id
     }
@@ -55,13 +55,13 @@ impl Client {
         self.send(method, path, &[("content-type", "application/json")], body.to_string().into()).await
     }
 
-    /// An HTML form, as OAuth2 wants it.
+    /// Posts an HTML form, as OAuth2 requires.
     pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.send(Method::POST, path, &[("content-type", "application/x-www-form-urlencoded")], body.into()).await
     }
 
-    /// Any request. Headers given here replace those that every request has.
+    /// Sends any request. The given headers replace the default ones.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         let path = full(path);
         let given = |name: &str| headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
@@ -80,12 +80,12 @@ impl Client {
         self.request(request.body(body).unwrap()).await
     }
 
-    /// A request as it stands.
+    /// Sends the request as it is, and checks the response against the document.
     pub async fn request(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        // A stream of events has no end.
+        // An event stream does not end.
         let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream");
         let body = if is_stream { Bytes::new() } else { body.collect().await.unwrap().to_bytes() };
         let answer = Answer { asked: format!("{method} {path}"), status: parts.status, headers: parts.headers, body };
@@ -94,7 +94,7 @@ impl Client {
     }
 }
 
-/// Paths of the API are written without their base: `/items`.
+/// Adds the base path of the API: tests write `/users/me`.
 fn full(path: &str) -> String {
     let outside = ["/health", "/token", "/.well-known", "/docs", "/redoc", "/chat", "/openapi.json", "/api/"];
     if path == "/" || path.starts_with("/?") || outside.iter().any(|prefix| path.starts_with(prefix)) {
@@ -104,7 +104,7 @@ fn full(path: &str) -> String {
     }
 }
 
-/// What the application answered.
+/// A response, read to its end.
 #[derive(Debug)]
 pub struct Answer {
     pub asked: String,
@@ -113,9 +113,9 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-#[expect(clippy::wrong_self_convention, reason = "they end a sentence: `ann.get(path).await.is_not_found()`")]
+#[expect(clippy::wrong_self_convention, reason = "a sentence: `ann.get(path).await.is_not_found()`")]
 impl Answer {
-    /// The answer, which has this status.
+    /// Asserts the status.
     #[track_caller]
     pub fn expect(self, status: StatusCode) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.asked, String::from_utf8_lossy(&self.body));
@@ -137,11 +137,11 @@ impl Answer {
         assert!(self.expect(StatusCode::NO_CONTENT).body.is_empty());
     }
 
-    /// An error of this status, and its text.
+    /// Asserts an error with this status, and returns its text.
     #[track_caller]
     pub fn error(self, status: StatusCode) -> String {
         let body: Value = self.expect(status).read();
-        body["detail"].as_str().expect("an error's detail is a text").to_owned()
+        body["detail"].as_str().expect("the detail of an error is a text").to_owned()
     }
 
     #[track_caller]
@@ -155,7 +155,7 @@ impl Answer {
         assert_eq!(self.error(StatusCode::UNAUTHORIZED), "Could not validate credentials");
     }
 
-    /// What is wrong with the request, as `place: type`, sorted: `["body.price: greater_than"]`.
+    /// Asserts a 422, and returns its problems as `place: type`, sorted: `["body.age: less_than_equal"]`.
     #[track_caller]
     pub fn problems(self) -> Vec<String> {
         let body: Value = self.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
@@ -171,7 +171,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, String::from_utf8_lossy(&self.body)))
     }
 
-    /// A header's text; empty when there is none.
+    /// The text of a header; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }

@@ -1,4 +1,4 @@
-//! Holds answers against the OpenAPI document: the status is documented, the body keeps its schema.
+//! Checks responses against the OpenAPI document: the status is documented, the body matches its schema.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::client::Answer;
 
-/// The document.
+/// The document as JSON.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(keel::app::document()).unwrap());
 
-/// What any operation may be answered before it is reached: an untrusted host, a method that the path
-/// does not have, a body that does not arrive, too many requests from one address.
+/// The statuses that any request may get before it reaches its operation: an untrusted host, a wrong method, a body
+/// that does not arrive, too many requests from one address.
 const BEFORE_THE_OPERATION: [u16; 4] = [400, 405, 408, 429];
 
 /// One method of one path.
@@ -33,7 +33,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
     })
 }
 
-/// Panics when the document says otherwise.
+/// Panics if the response is not as documented.
 #[track_caller]
 pub fn check(method: &Method, path: &str, answer: &Answer) {
     let Some(operation) = find(method, path) else { return };
@@ -54,14 +54,14 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
     } else if answer.header("content-type") == "application/json" && method != Method::HEAD {
         let body: Value = answer.read();
         let errors: Vec<String> = validator(schema).iter_errors(&body).map(|error| error.to_string()).collect();
-        assert!(errors.is_empty(), "{}: {status} is not as documented: {errors:?}: {body}", answer.asked);
+        assert!(errors.is_empty(), "{}: {status} does not match its schema: {errors:?}: {body}", answer.asked);
     }
     for header in response["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
         assert!(answer.headers.contains_key(header), "{}: {status} lacks {header}", answer.asked);
     }
 }
 
-/// The operation that a path belongs to; a fixed path goes before one with parameters.
+/// The operation of a path. A fixed path has precedence over one with parameters.
 fn find(method: &Method, path: &str) -> Option<Operation> {
     let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
     let fits = |operation: &Operation| {

@@ -1,4 +1,4 @@
-//! Tokens that the application did not issue.
+//! Access tokens that the application did not issue.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::ExposeSecret;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::app::settings;
 use super::client::Client;
 
-/// What makes a token: right as it comes, and changed by each test in one point.
+/// The parts of a token. It is valid at first; each test changes one part.
 pub struct Forgery {
     header: Value,
     pub claims: Value,
@@ -17,11 +17,11 @@ pub struct Forgery {
 }
 
 impl Forgery {
-    /// A good token of this user.
+    /// A valid token of this user.
     pub fn of(client: &Client) -> Self {
         let auth = settings().auth;
         let now = jsonwebtoken::get_current_timestamp();
-        // The session is one that there is.
+        // The session exists.
         let real: Value = jsonwebtoken::dangerous::insecure_decode(client.token.as_ref().unwrap()).unwrap().claims;
         Self {
             header: json!({ "typ": "at+jwt", "alg": "HS256" }),
@@ -44,7 +44,7 @@ impl Forgery {
         self
     }
 
-    /// Lacks this claim, or this member of the header.
+    /// Removes a claim, or a member of the header.
     pub fn without(mut self, name: &str) -> Self {
         self.header.as_object_mut().unwrap().remove(name);
         self.claims.as_object_mut().unwrap().remove(name);
@@ -69,7 +69,7 @@ impl Forgery {
     }
 }
 
-/// JSON as the parts of a token hold it: what stands between the points of a token with these claims.
+/// JSON as a token contains it: the part between the dots of a token with these claims.
 fn encoded(part: &Value) -> String {
     let token = jsonwebtoken::encode(&Header::default(), part, &EncodingKey::from_secret(b"any")).unwrap();
     token.split('.').nth(1).unwrap().to_owned()

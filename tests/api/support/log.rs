@@ -1,5 +1,5 @@
-//! Reads everything that is logged while the suite runs, at every level and from every crate, and ends it
-//! when there is a secret in it.
+//! Reads everything that is logged while the suite runs, at every level and from every crate, and ends the suite at the
+//! first secret.
 
 use std::io::{self, Write};
 use std::sync::{LazyLock, Once};
@@ -10,18 +10,18 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
-/// What the secrets of the suite look like.
+/// Patterns of the secrets in the suite.
 static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
-        // Access tokens, API keys, and the other tokens, or parts of them.
+        // Access tokens, API keys and other tokens, or parts of them.
         r"eyJ[A-Za-z0-9_-]{8,}",
         r"kl_[A-Za-z0-9_-]{20,}",
         r"[?&]\w*(token|ticket|password)=",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{86}($|[^A-Za-z0-9_-])",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",
-        // The database's URL, which may hold a password, in whole or as sqlx takes it apart.
+        // The URL of the database, which may contain a password.
         "postgres://",
-        // Passwords, and their hashes.
+        // Passwords and their hashes.
         "horse battery",
         "kettle with (a )?lid",
         "set by a superuser",
@@ -34,7 +34,7 @@ static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
     .unwrap()
 });
 
-/// From now on. The first test to call it does so for all.
+/// Starts to read the log. The first call does it for all tests.
 pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -48,10 +48,10 @@ struct Watch;
 impl Write for Watch {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        // What the suite's own client says is nothing that the service would log.
+        // Lines of the suite's own WebSocket client do not come from the service.
         if SECRETS.is_match(&text) && !text.contains(" tungstenite::handshake::client: ") {
-            let mut said = io::stderr();
-            let _ = writeln!(said, "\na secret was logged: {text}");
+            let mut stderr = io::stderr();
+            let _ = writeln!(stderr, "\na secret was logged: {text}");
             std::process::exit(101);
         }
         Ok(line.len())

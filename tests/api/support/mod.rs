@@ -1,4 +1,4 @@
-//! What tests are written with.
+//! What the tests are written with.
 
 pub mod app;
 pub mod client;

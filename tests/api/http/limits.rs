@@ -39,7 +39,8 @@ fn with_notes(change: impl FnOnce(&mut Settings)) -> Client {
 
 /// The JSON with blanks behind it, so that it is exactly this long.
 fn padded(json: &Value, length: usize) -> String {
-    format!("{json:<length$}", json = json.to_string())
+    let json = json.to_string();
+    format!("{json}{}", " ".repeat(length - json.len()))
 }
 
 /// A body that sends one byte every 10 ms, without end.

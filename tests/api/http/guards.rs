@@ -25,7 +25,7 @@ async fn unauthenticated_request_is_refused_without_waiting_for_its_body() {
         if operation.value.get("security").is_none() {
             continue;
         }
-        let path = operation.path.replace('{', "").replace('}', "");
+        let path = operation.path.replace(['{', '}'], "");
         let headers = [("content-type", media_type.as_str())];
         let response = anonymous.send(operation.method, &path, &headers, silent_body());
         timeout(TIMEOUT, response).await.expect("a response").is_unauthorized();

@@ -1,5 +1,5 @@
-//! The settings: what they are ([`settings`]), where they come from ([`sources`]), and what production
-//! refuses ([`production`]).
+//! The settings: their types ([`settings`]), where they come from ([`sources`]), and what production refuses
+//! ([`production`]).
 
 mod production;
 mod settings;
@@ -13,7 +13,7 @@ pub use sources::Sources;
 
 use crate::validation::schema::{self, Coercion, Loc, Problem};
 
-/// Why there are no settings: everything that is wrong with them. Prints keys, never values.
+/// Everything that is wrong with the settings. Prints keys, never values.
 #[derive(Debug)]
 pub struct ConfigError(Vec<Problem>);
 
@@ -35,6 +35,16 @@ impl From<Vec<Problem>> for ConfigError {
     }
 }
 
+/// Words that mark a secret as a placeholder.
+const PLACEHOLDERS: [&str; 6] = ["changethis", "change-me", "changeme", "your-secret", "placeholder", "insecure"];
+
+/// Whether a secret is a placeholder, which everybody knows.
+#[must_use]
+pub fn is_placeholder(secret: &str) -> bool {
+    let secret = secret.to_lowercase();
+    PLACEHOLDERS.iter().any(|placeholder| secret.contains(placeholder))
+}
+
 /// A problem with the setting at a dotted key.
 fn problem(key: &str, message: impl Into<String>) -> Problem {
     Problem::new(key.split('.').map(Loc::from).collect(), "value_error", message)
@@ -43,12 +53,12 @@ fn problem(key: &str, message: impl Into<String>) -> Problem {
 /// Reads, merges and checks the settings.
 ///
 /// # Errors
-/// Every unknown key, wrong value and refusal at once.
+/// Every unknown key, invalid value and refused setting at once.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     let (environment, mut merged) = sources.merge()?;
     schema::read_text::<Settings>(&mut merged, Coercion::Setting);
     let mut problems = schema::problems::<Settings>(None, &merged);
-    // What production refuses is told together with the rest, as far as it can be read.
+    // Reported together with the problems above, as far as the values can be read.
     production::refuse(environment, &merged, &mut problems);
     if !problems.is_empty() {
         return Err(ConfigError(problems));

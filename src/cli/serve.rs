@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::supervisor::Supervisor;
 use super::{CLOSE_TIMEOUT, Outcome, metrics};
 use crate::app;
-use crate::core::config::{Environment, FirstSuperuser, Settings, is_placeholder};
+use crate::core::config::{Environment, FirstSuperuser, Settings};
 use crate::jobs::worker;
 use crate::realtime::session_watcher;
 use crate::routes::docs::{CHAT, DOCS};
@@ -70,15 +70,16 @@ fn announce(settings: &Settings, listener: &TcpListener) -> Outcome {
     Ok(())
 }
 
-/// Everybody knows the password of development: it is not given to anyone on an address that others can reach.
+/// The default of development has a published password: it is not created on an address that others can reach.
 async fn create_first_superuser(state: &AppState, listener: &TcpListener) -> Outcome {
-    let FirstSuperuser { email: Some(email), password: Some(password) } = &state.settings.first_superuser else {
+    let FirstSuperuser { email: Some(email), password: Some(password), is_default } = &state.settings.first_superuser
+    else {
         return Ok(());
     };
-    if is_placeholder(password.expose_secret()) && !listener.local_addr()?.ip().is_loopback() {
+    if *is_default && !listener.local_addr()?.ip().is_loopback() {
         tracing::warn!(
-            "first superuser not created: its password is a placeholder, and server.host is not a loopback address; \
-             set FIRST_SUPERUSER and FIRST_SUPERUSER_PASSWORD"
+            "first superuser not created: its default password is published, and server.host is not a loopback \
+             address; set FIRST_SUPERUSER and FIRST_SUPERUSER_PASSWORD"
         );
         return Ok(());
     }

@@ -9,6 +9,7 @@ pub use settings::{
     AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, JobSettings, LogFormat, MailSettings,
     RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings, UpstreamSettings, WebsocketSettings,
 };
+use sources::Merged;
 pub use sources::Sources;
 
 use crate::validation::schema::{self, Coercion, Loc, Problem};
@@ -35,16 +36,6 @@ impl From<Vec<Problem>> for ConfigError {
     }
 }
 
-/// Words that mark a secret as a placeholder.
-const PLACEHOLDERS: [&str; 6] = ["changethis", "change-me", "changeme", "your-secret", "placeholder", "insecure"];
-
-/// Whether a secret is a placeholder, which everybody knows.
-#[must_use]
-pub fn is_placeholder(secret: &str) -> bool {
-    let secret = secret.to_lowercase();
-    PLACEHOLDERS.iter().any(|placeholder| secret.contains(placeholder))
-}
-
 /// A problem with the setting at a dotted key.
 fn problem(key: &str, message: impl Into<String>) -> Problem {
     Problem::new(key.split('.').map(Loc::from).collect(), "value_error", message)
@@ -55,7 +46,7 @@ fn problem(key: &str, message: impl Into<String>) -> Problem {
 /// # Errors
 /// Every unknown key, invalid value and refused setting at once.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
-    let (environment, mut merged) = sources.merge()?;
+    let Merged { environment, values: mut merged, has_own_superuser } = sources.merge()?;
     schema::read_text::<Settings>(&mut merged, Coercion::Setting);
     let mut problems = schema::problems::<Settings>(None, &merged);
     // Reported together with the problems above, as far as the values can be read.
@@ -63,7 +54,9 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     if !problems.is_empty() {
         return Err(ConfigError(problems));
     }
-    let settings =
+    let mut settings =
         serde_json::from_value::<Settings>(merged).map_err(|error| vec![problem("settings", error.to_string())])?;
-    Ok(Settings { environment, ..settings })
+    settings.environment = environment;
+    settings.first_superuser.is_default = !has_own_superuser;
+    Ok(settings)
 }

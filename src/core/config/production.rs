@@ -4,9 +4,12 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::problem;
 use super::settings::Environment;
-use super::{is_placeholder, problem};
 use crate::validation::schema::Problem;
+
+/// Words that mark a secret as a placeholder.
+const PLACEHOLDERS: [&str; 6] = ["changethis", "change-me", "changeme", "your-secret", "placeholder", "insecure"];
 
 /// Adds a problem for each setting that must not reach production. Each message says how to mend it.
 pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Vec<Problem>) {
@@ -56,7 +59,8 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn has_placeholder(value: &Value) -> bool {
-    is_placeholder(text(value))
+    let secret = text(value).to_lowercase();
+    PLACEHOLDERS.iter().any(|placeholder| secret.contains(placeholder))
 }
 
 /// `example.com` of `https://user@example.com:8443/path`.

@@ -208,6 +208,9 @@ pub struct UpstreamSettings {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FirstSuperuser {
+    /// Whether this is development's own, whose password is published.
+    #[serde(skip)]
+    pub is_default: bool,
     #[schemars(email)]
     pub email: Option<String>,
     #[schemars(with = "Option<String>", length(min = 8, max = 128))]

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::settings::Environment;
 use super::{ConfigError, problem};
+use crate::validation::schema::Problem;
 
 /// The short names that platforms set, with the setting of each.
 const SHORT_NAMES: [(&str, &str); 9] = [
@@ -32,6 +33,15 @@ pub struct Sources {
     pub dotenv: HashMap<String, String>,
     /// The variables of the process.
     pub variables: HashMap<String, String>,
+}
+
+/// All layers in one.
+pub(super) struct Merged {
+    pub(super) environment: Environment,
+    /// As they were written: values from variables are still text.
+    pub(super) values: Value,
+    /// Whether the operator has set the first superuser's password.
+    pub(super) has_own_superuser: bool,
 }
 
 impl Sources {
@@ -69,8 +79,8 @@ impl Sources {
         value.map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// All layers merged. Values from variables are still text.
-    pub(super) fn merge(&self) -> Result<(Environment, Value), ConfigError> {
+    /// Merges all layers.
+    pub(super) fn merge(&self) -> Result<Merged, ConfigError> {
         let (environment, name, differences) = match self.get("APP_ENV").unwrap_or("development") {
             "development" => {
                 (Environment::Development, "development", include_str!("../../../config/development.toml"))
@@ -78,25 +88,24 @@ impl Sources {
             "production" => (Environment::Production, "production", include_str!("../../../config/production.toml")),
             _ => return Err(vec![problem("APP_ENV", "Input should be 'development' or 'production'")].into()),
         };
+        let own = self.own_layers()?;
+        let has_own_superuser = own.get_string("first_superuser.password").is_ok();
         let mut builder = Config::builder();
         for (name, compiled_in) in [("default", include_str!("../../../config/default.toml")), (name, differences)] {
             builder = builder.add_source(File::from_str(compiled_in, FileFormat::Toml));
             builder = self.add_file(builder, name);
         }
-        builder = self.add_file(builder, "local");
+        let merged = builder.add_source(own).build().and_then(Config::try_deserialize).map_err(unreadable)?;
+        Ok(Merged { environment, values: merged, has_own_superuser })
+    }
+
+    /// The layers that belong to the operator of this process alone: `local.toml`, `.env` and the environment.
+    fn own_layers(&self) -> Result<Config, ConfigError> {
+        let mut builder = self.add_file(Config::builder(), "local");
         for variables in [&self.dotenv, &self.variables] {
             builder = add_variables(builder, variables)?;
         }
-        let merged = builder.build().and_then(Config::try_deserialize);
-        let merged = merged.map_err(|error| match error {
-            // The lines after the first quote the file, which may hold a secret.
-            config::ConfigError::FileParse { uri, cause } => {
-                let cause = cause.to_string();
-                vec![problem(&uri.unwrap_or_default(), cause.lines().next().unwrap_or_default())]
-            }
-            error => vec![problem("config", error.to_string())],
-        })?;
-        Ok((environment, merged))
+        Ok(builder.build().map_err(unreadable)?)
     }
 
     fn add_file(&self, builder: ConfigBuilder<DefaultState>, name: &str) -> ConfigBuilder<DefaultState> {
@@ -104,6 +113,17 @@ impl Sources {
             Some(folder) => builder.add_source(File::from(folder.join(format!("{name}.toml"))).required(false)),
             None => builder,
         }
+    }
+}
+
+fn unreadable(error: config::ConfigError) -> Vec<Problem> {
+    match error {
+        // The lines after the first quote the file, which may hold a secret.
+        config::ConfigError::FileParse { uri, cause } => {
+            let cause = cause.to_string();
+            vec![problem(&uri.unwrap_or_default(), cause.lines().next().unwrap_or_default())]
+        }
+        error => vec![problem("config", error.to_string())],
     }
 }
 

@@ -98,7 +98,7 @@ async fn nothing_has_to_be_configured() {
 }
 
 #[tokio::test]
-async fn a_superuser_with_a_placeholder_password_is_created_on_loopback_only() {
+async fn the_default_superuser_is_created_on_loopback_only() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let superusers = async || {
         let db = database.connect().await;
@@ -106,8 +106,9 @@ async fn a_superuser_with_a_placeholder_password_is_created_on_loopback_only() {
         db.query_all_raw(query).await.unwrap().len()
     };
     let serve = |host: &str, password: &str| {
-        let mut command = keel(folder.path(), &database, &["serve"]);
-        let process = Process::spawn(command.env("HOST", host).env("FIRST_SUPERUSER_PASSWORD", password));
+        let mut command = bare(folder.path(), &["serve"]);
+        command.env("DATABASE_URL", &database.url).env("HOST", host).env("FIRST_SUPERUSER_PASSWORD", password);
+        let process = Process::spawn(&mut command);
         let mut said = Vec::new();
         while !said.last().is_some_and(|line: &String| line.contains("listening on")) {
             said.push(process.log.recv_timeout(TIMEOUT).unwrap());
@@ -117,7 +118,7 @@ async fn a_superuser_with_a_placeholder_password_is_created_on_loopback_only() {
     let said = serve("0.0.0.0", "");
     assert!(said.contains("first superuser not created") && said.contains("FIRST_SUPERUSER_PASSWORD"), "{said}");
     assert_eq!(superusers().await, 0);
-    serve("0.0.0.0", "correct horse battery");
+    serve("0.0.0.0", "changethis");
     assert_eq!(superusers().await, 1);
     database.connect().await.execute_unprepared("DELETE FROM users").await.unwrap();
     serve("127.0.0.1", "");

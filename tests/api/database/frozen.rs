@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::is_unavailable;
+use super::{is_unavailable, readiness_becomes};
 use crate::support::TestApp;
 use crate::support::app::PASSWORD;
 use crate::support::database::{TestDatabase, server_url};
@@ -69,11 +69,9 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
         ann.post("/items", json!({ "title": 7 })).await.expect(StatusCode::SERVICE_UNAVAILABLE);
     }
 
-    let noticed = async { while nobody.get("/health/ready").await.status == StatusCode::OK {} };
-    timeout(AT_MOST, noticed).await.expect("it is no longer ready");
+    readiness_becomes(&app, StatusCode::SERVICE_UNAVAILABLE).await;
     is_frozen.send(false).unwrap();
-    let back = async { while nobody.get("/health/ready").await.status != StatusCode::OK {} };
-    timeout(AT_MOST, back).await.expect("the database is used again");
+    readiness_becomes(&app, StatusCode::OK).await;
     nobody.form("/token", &login).await.expect(StatusCode::OK);
     ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
 }

@@ -1,6 +1,6 @@
-# The image of the service. Everything it needs at run time is inside the one binary.
+# The image of the service. The binary has everything it needs at run time.
 ARG BUILDER_IMAGE=rust:1.95-slim-bookworm
-# Has glibc of the same release, CA certificates and nothing else: no shell, no package manager.
+# glibc of the same release and CA certificates, but no shell and no package manager.
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12
 
 FROM ${BUILDER_IMAGE} AS chef
@@ -8,14 +8,14 @@ ARG CARGO_CHEF_VERSION=0.1.78
 RUN cargo install --locked --version ${CARGO_CHEF_VERSION} cargo-chef
 WORKDIR /build
 
-# What the dependencies are, without the code: changes with Cargo.toml and Cargo.lock only.
+# The list of dependencies. Changes with Cargo.toml and Cargo.lock only.
 FROM chef AS planner
 COPY . .
 RUN cargo chef prepare --recipe-path recipe.json
 
 FROM chef AS builder
 COPY --from=planner /build/recipe.json .
-# This layer stays cached for as long as the dependencies stay the same.
+# This layer stays cached until the dependencies change.
 RUN cargo chef cook --release --locked --recipe-path recipe.json
 COPY . .
 RUN cargo build --release --locked \
@@ -26,12 +26,14 @@ RUN cargo build --release --locked \
 FROM ${RUNTIME_IMAGE}
 COPY --from=builder /out/keel /usr/local/bin/keel
 WORKDIR /app
-# SQLite files and whatever else is written; a new volume takes over the owner.
+# SQLite files and mails. A new volume takes over the owner.
 COPY --from=builder --chown=10001:10001 /out/data data
 VOLUME /app/data
 USER 10001:10001
+# Refuses placeholders: needs SECRET_KEY, APP__SERVER__ALLOWED_HOSTS, SMTP_URL, APP__MAIL__FROM and FRONTEND_URL.
+ENV APP_ENV=production
 ENV HOST=0.0.0.0
 EXPOSE 8000
-# `healthcheck` gives up by itself after 5 seconds.
+# `healthcheck` has a timeout of 5 seconds itself.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=15s --retries=3 CMD ["keel", "healthcheck"]
 ENTRYPOINT ["keel"]

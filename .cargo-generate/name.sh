@@ -7,8 +7,14 @@ upper=$(printf '%s' "$crate" | tr '[:lower:]' '[:upper:]')
 copy=$(mktemp)
 trap 'rm -f "$copy"' EXIT
 
-# Names in Rust have underscores, all others are the package's. The two steps keep a new name that
-# contains the old one from being replaced again.
+# The new project belongs to its author.
+author=$(git config user.name 2>/dev/null || true)
+awk -v holder="$(date +%Y) ${author:-The $package authors}" '/^Copyright/ { $0 = "Copyright (c) " holder } 1' \
+    LICENSE >"$copy"
+cat "$copy" >LICENSE
+
+# Names in Rust have underscores, all others are the package's. The two steps keep a new name that contains the old one
+# from being replaced again.
 grep -rIlE 'keel|Keel|KEEL|template:begin' --exclude-dir=.git --exclude-dir=.cargo-generate --exclude-dir=target . | while IFS= read -r file; do
     # Kubernetes allows no underscores in names.
     case $file in
@@ -54,5 +60,5 @@ awk -v name="$package" '
 ' Cargo.lock >"$copy"
 cat "$copy" >Cargo.lock
 
-# Imports are sorted by name. Without rustfmt they stay as they were, which compiles as well.
+# Sorts the imports, which compiles without as well.
 cargo fmt 2>/dev/null || true

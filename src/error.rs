@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::DbErr;
 
-use crate::core::database;
+use crate::core::database::{self, UniqueConstraint};
 use crate::core::security::{HashError, InvalidToken};
 use crate::rate_limit::RateLimitStatus;
 use crate::upstream::UpstreamError;
@@ -189,7 +189,7 @@ impl IntoResponse for Error {
 }
 
 impl From<DbErr> for Error {
-    /// 503 when the database cannot be reached or cannot write now, otherwise 500.
+    /// 503 if the database is unavailable, otherwise 500.
     fn from(error: DbErr) -> Self {
         if database::is_unavailable(&error) {
             Self::Unavailable(error.to_string().into())
@@ -226,14 +226,20 @@ impl From<UpstreamError> for Error {
     }
 }
 
-/// Turns the violation of a named unique constraint into the conflict it means:
-/// `on_unique(error, &[("users_email_key", "…")])`. Both databases name the constraint in the message.
+/// What the violation of a unique constraint means to the client.
+#[derive(Debug, Clone, Copy)]
+pub struct UniqueConflict {
+    /// The constraint.
+    pub constraint: UniqueConstraint,
+    /// The detail of the 409.
+    pub message: &'static str,
+}
+
+/// 409 if the statement violated one of these constraints, otherwise what the error means by itself.
 #[must_use]
-pub fn on_unique(error: DbErr, conflicts: &[(&str, &'static str)]) -> Error {
-    if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err()
-        && let Some((_, text)) = conflicts.iter().find(|(name, _)| message.contains(name))
-    {
-        return Error::Conflict(text);
+pub fn on_unique(error: DbErr, conflicts: &[UniqueConflict]) -> Error {
+    match conflicts.iter().find(|conflict| conflict.constraint.is_violated_by(&error)) {
+        Some(conflict) => Error::Conflict(conflict.message),
+        None => error.into(),
     }
-    error.into()
 }

@@ -1,4 +1,4 @@
-//! `doctor`: what `serve` would find, without serving. The configuration was read before this runs.
+//! `doctor`: checks that the services in the configuration answer. The configuration itself was checked before.
 
 use super::Outcome;
 use crate::core::clock::Clock;

@@ -21,10 +21,9 @@ use crate::state::AppState;
 /// Applies migrations, creates the first superuser, and serves until the process is asked to stop.
 pub(super) async fn run(settings: Settings) -> Outcome {
     let state = super::migrated_state(settings).await?;
-    create_first_superuser(&state).await?;
     let AppState { settings, db, accounts, hub, limiter, readiness, .. } = state.clone();
-
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
+    create_first_superuser(&state, &listener).await?;
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
     metrics::serve(&settings, &mut supervisor).await?;
     announce(&settings, &listener)?;
@@ -71,10 +70,19 @@ fn announce(settings: &Settings, listener: &TcpListener) -> Outcome {
     Ok(())
 }
 
-async fn create_first_superuser(state: &AppState) -> Outcome {
-    let FirstSuperuser { email: Some(email), password: Some(password) } = &state.settings.first_superuser else {
+/// The default of development has a published password: it is not created on an address that others can reach.
+async fn create_first_superuser(state: &AppState, listener: &TcpListener) -> Outcome {
+    let FirstSuperuser { email: Some(email), password: Some(password), is_default } = &state.settings.first_superuser
+    else {
         return Ok(());
     };
+    if *is_default && !listener.local_addr()?.ip().is_loopback() {
+        tracing::warn!(
+            "first superuser not created: its default password is published, and server.host is not a loopback \
+             address; set FIRST_SUPERUSER and FIRST_SUPERUSER_PASSWORD"
+        );
+        return Ok(());
+    }
     let parsed = Email::try_from(email.clone()).map_err(|error| format!("first_superuser.email: {error}"))?;
     let password = NewPassword::try_from(password.expose_secret().to_owned())
         .map_err(|error| format!("first_superuser.password: {error}"))?;

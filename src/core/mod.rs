@@ -1,4 +1,4 @@
-//! What every layer may use, and which itself uses no layer: settings, the database, passwords and tokens, time, logs.
+//! What every layer may use, and what itself uses no layer: settings, database, security, clock, logs.
 
 pub mod client;
 pub mod clock;

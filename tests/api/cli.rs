@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::TestApp;
+use crate::support::app::SETTINGS;
 use crate::support::database::TestDatabase;
 
 /// A value that nothing may print.
@@ -33,7 +34,7 @@ fn bare(folder: &Path, arguments: &[&str]) -> Command {
 /// The binary on a test's database.
 fn keel(folder: &Path, database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = bare(folder, arguments);
-    command.env("APP_ENV", "test").env("DATABASE_URL", &database.url);
+    command.env("APP_CONFIG_DIR", SETTINGS).env("DATABASE_URL", &database.url);
     command
 }
 
@@ -86,8 +87,12 @@ fn no_command_starts_with_a_bad_configuration() {
 
 #[test]
 fn production_does_not_start_with_what_is_good_for_development() {
-    let said = fails(bare(folder().path(), &["serve"]).env("APP_ENV", "production"));
-    assert!(said.contains("auth.secret_key") && said.contains("server.allowed_hosts"), "{said}");
+    for command in ["serve", "worker", "doctor"] {
+        let said = fails(bare(folder().path(), &[command]).env("APP_ENV", "production"));
+        for hint in ["SECRET_KEY", "APP__SERVER__ALLOWED_HOSTS", "SMTP_URL", "FRONTEND_URL", "APP__MAIL__FROM"] {
+            assert!(said.contains(&format!("set {hint}")), "{hint}: {said}");
+        }
+    }
 }
 
 #[test]

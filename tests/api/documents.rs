@@ -84,12 +84,13 @@ async fn authorize_button_uses_the_login_route() {
 
 #[tokio::test]
 async fn chat_page_exists_only_in_development() {
-    let app = TestApp::with(|settings| settings.environment = Environment::Development).await;
+    let app = TestApp::start().await;
     let answer = app.anonymous().get("/chat").await;
     assert!(answer.header("content-security-policy").contains("default-src 'self'"));
     let page = String::from_utf8(answer.expect(StatusCode::OK).body.to_vec()).unwrap();
     assert_eq!(loaded(&page), ["data:,"]);
-    TestApp::start().await.anonymous().get("/chat").await.is_not_found();
+    let app = TestApp::with(|settings| settings.environment = Environment::Production).await;
+    app.anonymous().get("/chat").await.is_not_found();
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The settings: what they are ([`settings`]), where they come from ([`sources`]), and what production
-//! refuses ([`production`]).
+//! The settings: their types ([`settings`]), where they come from ([`sources`]), and what production refuses
+//! ([`production`]).
 
 mod production;
 mod settings;
@@ -9,11 +9,12 @@ pub use settings::{
     AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, JobSettings, LogFormat, MailSettings,
     RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings, UpstreamSettings, WebsocketSettings,
 };
+use sources::Merged;
 pub use sources::Sources;
 
 use crate::validation::schema::{self, Coercion, Loc, Problem};
 
-/// Why there are no settings: everything that is wrong with them. Prints keys, never values.
+/// Everything that is wrong with the settings. Prints keys, never values.
 #[derive(Debug)]
 pub struct ConfigError(Vec<Problem>);
 
@@ -43,17 +44,19 @@ fn problem(key: &str, message: impl Into<String>) -> Problem {
 /// Reads, merges and checks the settings.
 ///
 /// # Errors
-/// Every unknown key, wrong value and refusal at once.
+/// Every unknown key, invalid value and refused setting at once.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
-    let (environment, mut merged) = sources.merge()?;
+    let Merged { environment, values: mut merged, has_own_superuser } = sources.merge()?;
     schema::read_text::<Settings>(&mut merged, Coercion::Setting);
     let mut problems = schema::problems::<Settings>(None, &merged);
-    // What production refuses is told together with the rest, as far as it can be read.
+    // Reported together with the problems above, as far as the values can be read.
     production::refuse(environment, &merged, &mut problems);
     if !problems.is_empty() {
         return Err(ConfigError(problems));
     }
-    let settings =
+    let mut settings =
         serde_json::from_value::<Settings>(merged).map_err(|error| vec![problem("settings", error.to_string())])?;
-    Ok(Settings { environment, ..settings })
+    settings.environment = environment;
+    settings.first_superuser.is_default = !has_own_superuser;
+    Ok(settings)
 }

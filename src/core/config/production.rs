@@ -1,4 +1,6 @@
-//! What `APP_ENV=production` refuses: settings that are good for a start and dangerous in earnest.
+//! The settings that `APP_ENV=production` refuses: defaults that are good for development and dangerous in production.
+
+use std::net::IpAddr;
 
 use serde_json::Value;
 
@@ -6,36 +8,79 @@ use super::problem;
 use super::settings::Environment;
 use crate::validation::schema::Problem;
 
-/// What placeholders for secrets look like.
+/// Words that mark a secret as a placeholder.
 const PLACEHOLDERS: [&str; 6] = ["changethis", "change-me", "changeme", "your-secret", "placeholder", "insecure"];
 
-/// Adds a problem for each setting that must not reach production.
+/// Adds a problem for each setting that must not reach production. Each message says how to mend it.
 pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Vec<Problem>) {
     if environment != Environment::Production {
         return;
     }
-    let is_placeholder = |value: &Value| {
-        let text = value.as_str().unwrap_or_default().to_lowercase();
-        PLACEHOLDERS.iter().any(|placeholder| text.contains(placeholder))
-    };
-    if is_placeholder(&merged["auth"]["secret_key"]) {
-        problems.push(problem("auth.secret_key", "is a placeholder: set SECRET_KEY, as from `openssl rand -hex 32`"));
+    let mut refuse = |key, message| problems.push(problem(key, message));
+    if has_placeholder(&merged["auth"]["secret_key"]) {
+        refuse("auth.secret_key", "is a placeholder: set SECRET_KEY, as from `openssl rand -hex 32`");
     }
-    if merged["auth"]["previous_secret_keys"].as_array().is_some_and(|keys| keys.iter().any(is_placeholder)) {
-        problems
-            .push(problem("auth.previous_secret_keys", "has a placeholder: tokens signed with it would be accepted"));
+    if list(&merged["auth"]["previous_secret_keys"]).iter().any(has_placeholder) {
+        refuse("auth.previous_secret_keys", "has a placeholder: remove it, or its tokens would be accepted");
     }
-    if is_placeholder(&merged["first_superuser"]["password"]) {
-        problems.push(problem("first_superuser.password", "is a placeholder: set FIRST_SUPERUSER_PASSWORD"));
+    if has_placeholder(&merged["first_superuser"]["password"]) {
+        refuse("first_superuser.password", "is a placeholder: set FIRST_SUPERUSER_PASSWORD");
     }
-    let origins = merged["cors"]["allowed_origins"].as_array();
-    if origins.is_some_and(|origins| origins.iter().any(|origin| origin == "*"))
-        && merged["cors"]["allow_credentials"] == true
-    {
-        problems.push(problem("cors.allowed_origins", "must not be '*' together with cors.allow_credentials"));
+    let cors = &merged["cors"];
+    if list(&cors["allowed_origins"]).iter().any(|origin| origin == "*") && cors["allow_credentials"] == true {
+        refuse(
+            "cors.allowed_origins",
+            "must not be '*' together with cors.allow_credentials: list the origins in APP__CORS__ALLOWED_ORIGINS",
+        );
     }
     if merged["server"]["allowed_hosts"].as_array().is_some_and(Vec::is_empty) {
-        problems
-            .push(problem("server.allowed_hosts", "is empty: set APP__SERVER__ALLOWED_HOSTS to the names clients use"));
+        refuse("server.allowed_hosts", "is empty: set APP__SERVER__ALLOWED_HOSTS to the names that clients use");
     }
+    if merged["auth"]["require_verified_email"] == true && merged["mail"]["smtp_url"].is_null() {
+        refuse(
+            "mail.smtp_url",
+            "is missing, and logins wait for a mail: set SMTP_URL, or APP__AUTH__REQUIRE_VERIFIED_EMAIL=false",
+        );
+    }
+    if host_of_url(text(&merged["mail"]["frontend_url"])).is_some_and(is_local) {
+        refuse("mail.frontend_url", "leads to localhost: set FRONTEND_URL to where the links in mails should lead");
+    }
+    if domain_of_sender(text(&merged["mail"]["from"])).is_some_and(is_local) {
+        refuse("mail.from", "is an address at localhost: set APP__MAIL__FROM to the sender of the mails");
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn has_placeholder(value: &Value) -> bool {
+    let secret = text(value).to_lowercase();
+    PLACEHOLDERS.iter().any(|placeholder| secret.contains(placeholder))
+}
+
+/// `example.com` of `https://user@example.com:8443/path`.
+fn host_of_url(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => host.split(':').next(),
+    }
+}
+
+/// `example.com` of `Name <name@example.com>`.
+fn domain_of_sender(sender: &str) -> Option<&str> {
+    let domain = sender.rsplit_once('@')?.1.trim_end().trim_end_matches('>');
+    Some(domain.trim_start_matches('[').trim_end_matches(']'))
+}
+
+fn is_local(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_lowercase();
+    let is_local_address = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(is_local_address)
 }

@@ -1,4 +1,4 @@
-//! Every setting, by section. The defaults and what each means stand in `config/default.toml`.
+//! Every setting, by section. `config/default.toml` has the defaults and describes each one.
 #![expect(missing_docs, reason = "each key is described once, in config/default.toml")]
 
 use ipnet::IpNet;
@@ -27,12 +27,11 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
 }
 
-/// Where the process runs: `APP_ENV`.
+/// The environment of the process: `APP_ENV`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Environment {
     #[default]
     Development,
-    Test,
     Production,
 }
 
@@ -75,13 +74,15 @@ pub struct CorsSettings {
 pub struct DatabaseSettings {
     #[schemars(with = "String", regex(pattern = "^(sqlite:|postgres(ql)?://)"))]
     pub url: SecretString,
-    // One listens for jobs.
+    // One connection listens for jobs.
     #[schemars(range(min = 2, max = 10_000))]
     pub max_connections: u32,
     #[schemars(range(min = 1))]
     pub acquire_timeout_ms: u64,
     #[schemars(range(min = 1))]
     pub statement_timeout_ms: u64,
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub lock_timeout_ms: u64,
     pub auto_migrate: bool,
 }
 
@@ -207,6 +208,9 @@ pub struct UpstreamSettings {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FirstSuperuser {
+    /// Whether this is development's own, whose password is published.
+    #[serde(skip)]
+    pub is_default: bool,
     #[schemars(email)]
     pub email: Option<String>,
     #[schemars(with = "Option<String>", length(min = 8, max = 128))]

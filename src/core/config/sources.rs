@@ -1,5 +1,5 @@
-//! Where settings come from. Later wins: `default.toml`, `{APP_ENV}.toml`, `local.toml`, `.env`, the
-//! environment. The first two are compiled in; files of the same name add to them.
+//! Where settings come from. Later wins: `default.toml`, `{APP_ENV}.toml`, `local.toml`, `.env`, the environment. The
+//! first two are compiled in; files of the same name add to them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::settings::Environment;
 use super::{ConfigError, problem};
+use crate::validation::schema::Problem;
 
-/// The short names that platforms set, and the keys they stand for.
+/// The short names that platforms set, with the setting of each.
 const SHORT_NAMES: [(&str, &str); 9] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
@@ -23,7 +24,7 @@ const SHORT_NAMES: [(&str, &str); 9] = [
     ("FIRST_SUPERUSER_PASSWORD", "first_superuser.password"),
 ];
 
-/// Where to read settings from, as values, so that a test can give its own.
+/// The sources of settings, as values, so that a test can bring its own.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// The folder of the TOML files, which need not exist.
@@ -34,12 +35,21 @@ pub struct Sources {
     pub variables: HashMap<String, String>,
 }
 
+/// All layers in one.
+pub(super) struct Merged {
+    pub(super) environment: Environment,
+    /// As they were written: values from variables are still text.
+    pub(super) values: Value,
+    /// Whether the operator has set the first superuser's password.
+    pub(super) has_own_superuser: bool,
+}
+
 impl Sources {
-    /// What this process was given: `.env` in the working folder, its environment, and the files in
-    /// `APP_CONFIG_DIR` or `./config`.
+    /// The sources of this process: its environment, `.env` in the working folder, and the files in `APP_CONFIG_DIR` or
+    /// `./config`.
     ///
     /// # Errors
-    /// When `.env` is there but cannot be read.
+    /// When `.env` exists but cannot be read.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Result<Self, ConfigError> {
         let dotenv = match dotenvy::from_path_iter(".env") {
@@ -62,42 +72,40 @@ impl Sources {
         Ok(sources)
     }
 
-    /// A variable that is no setting, such as `RUST_LOG`; empty counts as absent.
+    /// A variable that is not a setting, such as `RUST_LOG`. Empty counts as absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.variables.get(name).or_else(|| self.dotenv.get(name));
         value.map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// All layers in one, as they were written: text from variables is still text.
-    pub(super) fn merge(&self) -> Result<(Environment, Value), ConfigError> {
+    /// Merges all layers.
+    pub(super) fn merge(&self) -> Result<Merged, ConfigError> {
         let (environment, name, differences) = match self.get("APP_ENV").unwrap_or("development") {
             "development" => {
                 (Environment::Development, "development", include_str!("../../../config/development.toml"))
             }
-            "test" => (Environment::Test, "test", include_str!("../../../config/test.toml")),
             "production" => (Environment::Production, "production", include_str!("../../../config/production.toml")),
-            _ => return Err(vec![problem("APP_ENV", "Input should be 'development', 'test' or 'production'")].into()),
+            _ => return Err(vec![problem("APP_ENV", "Input should be 'development' or 'production'")].into()),
         };
+        let own = self.own_layers()?;
+        let has_own_superuser = own.get_string("first_superuser.password").is_ok();
         let mut builder = Config::builder();
         for (name, compiled_in) in [("default", include_str!("../../../config/default.toml")), (name, differences)] {
             builder = builder.add_source(File::from_str(compiled_in, FileFormat::Toml));
             builder = self.add_file(builder, name);
         }
-        builder = self.add_file(builder, "local");
+        let merged = builder.add_source(own).build().and_then(Config::try_deserialize).map_err(unreadable)?;
+        Ok(Merged { environment, values: merged, has_own_superuser })
+    }
+
+    /// The layers that belong to the operator of this process alone: `local.toml`, `.env` and the environment.
+    fn own_layers(&self) -> Result<Config, ConfigError> {
+        let mut builder = self.add_file(Config::builder(), "local");
         for variables in [&self.dotenv, &self.variables] {
             builder = add_variables(builder, variables)?;
         }
-        let merged = builder.build().and_then(Config::try_deserialize);
-        let merged = merged.map_err(|error| match error {
-            // What follows the first line quotes the file, which may hold a secret.
-            config::ConfigError::FileParse { uri, cause } => {
-                let cause = cause.to_string();
-                vec![problem(&uri.unwrap_or_default(), cause.lines().next().unwrap_or_default())]
-            }
-            error => vec![problem("config", error.to_string())],
-        })?;
-        Ok((environment, merged))
+        Ok(builder.build().map_err(unreadable)?)
     }
 
     fn add_file(&self, builder: ConfigBuilder<DefaultState>, name: &str) -> ConfigBuilder<DefaultState> {
@@ -108,7 +116,18 @@ impl Sources {
     }
 }
 
-/// Short names first, so that within one layer the long name wins. An empty variable counts as absent.
+fn unreadable(error: config::ConfigError) -> Vec<Problem> {
+    match error {
+        // The lines after the first quote the file, which may hold a secret.
+        config::ConfigError::FileParse { uri, cause } => {
+            let cause = cause.to_string();
+            vec![problem(&uri.unwrap_or_default(), cause.lines().next().unwrap_or_default())]
+        }
+        error => vec![problem("config", error.to_string())],
+    }
+}
+
+/// Adds the short names first, so that the long name wins within one layer. An empty variable counts as absent.
 fn add_variables(
     mut builder: ConfigBuilder<DefaultState>,
     variables: &HashMap<String, String>,

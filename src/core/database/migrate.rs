@@ -6,10 +6,7 @@ use sea_orm_migration::{MigratorTrait, SchemaManager};
 use super::{Db, begin_write};
 use crate::migrations::Migrator;
 
-/// The key of PostgreSQL's advisory lock: a number that nothing else here locks.
-const LOCK: i64 = 0x6b65_656c;
-
-/// One migration, and whether the database has it.
+/// One migration, and whether it has been applied to the database.
 pub struct Status {
     /// The migration's name.
     pub name: String,
@@ -17,10 +14,10 @@ pub struct Status {
     pub applied: bool,
 }
 
-/// Applies what is pending, all of it or nothing: the whole run is one transaction, so that a process
-/// that is killed leaves the database as it was. Returns the names of what was applied.
+/// Applies all pending migrations or none: the whole run is one transaction, so that a killed process leaves the
+/// database as it was. Returns the names of the applied migrations.
 ///
-/// A database that knows migrations which this binary does not is left alone with a warning: during a
+/// If the database has migrations that this binary does not know, nothing is applied and a warning is logged: during a
 /// rolling update the old version goes on serving.
 ///
 /// # Errors
@@ -29,7 +26,7 @@ pub async fn up(db: &Db) -> Result<Vec<String>, DbErr> {
     let transaction = locked(db).await?;
     let (pending, unknown) = compare(&transaction).await?;
     if !unknown.is_empty() {
-        tracing::warn!(?unknown, "the database is newer than this program: no migration was applied");
+        tracing::warn!(?unknown, "the database is newer than this binary: no migration applied");
     } else if !pending.is_empty() {
         Migrator::up(&transaction, None).await?;
         transaction.commit().await?;
@@ -39,7 +36,7 @@ pub async fn up(db: &Db) -> Result<Vec<String>, DbErr> {
     Ok(Vec::new())
 }
 
-/// Takes the last `steps` migrations back, all of them or none.
+/// Reverts the last `steps` migrations, all of them or none.
 ///
 /// # Errors
 /// When the database cannot be reached or a migration fails.
@@ -49,7 +46,7 @@ pub async fn down(db: &Db, steps: u32) -> Result<(), DbErr> {
     transaction.commit().await
 }
 
-/// What this binary knows, oldest first, and what has been applied.
+/// The migrations of this binary, oldest first, and whether each has been applied.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -59,18 +56,23 @@ pub async fn status(db: &Db) -> Result<Vec<Status>, DbErr> {
     Ok(names.map(|name| Status { applied: !pending.contains(&name), name }).collect())
 }
 
-/// A transaction that no other migration run can be in at the same time.
+/// Begins a transaction that excludes other migration runs.
 async fn locked(db: &Db) -> Result<DatabaseTransaction, DbErr> {
     let transaction = begin_write(db).await?;
     if db.get_database_backend() == DbBackend::Postgres {
-        // Waiting for the lock and a long migration may both take longer than a request's statement.
-        let setup = format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCK})");
+        // The timeouts are meant for requests: waiting for another run and a long migration may both take longer. The
+        // lock's number comes from the package's name, so that services that share a server do not wait for each other.
+        let setup = format!(
+            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+             SELECT pg_advisory_xact_lock(hashtextextended('{}', 0))",
+            env!("CARGO_PKG_NAME"),
+        );
         transaction.execute_unprepared(&setup).await?;
     }
     Ok(transaction)
 }
 
-/// What the binary knows and the database lacks, and the other way round.
+/// The migrations that the database lacks, and those that only the database knows.
 async fn compare<C: ConnectionTrait>(db: &C) -> Result<(Vec<String>, Vec<String>), DbErr>
 where
     for<'c> &'c C: sea_orm_migration::IntoSchemaManagerConnection<'c>,

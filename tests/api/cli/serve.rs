@@ -74,7 +74,7 @@ pub(super) async fn request(address: SocketAddr, head: &str, body: &str) -> RawA
     socket.answer().await
 }
 
-/// A token of the superuser that `config/test.toml` names.
+/// A token of the superuser that the suite's settings name.
 pub(super) async fn log_in(address: SocketAddr) -> String {
     let head = "POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
     let answer = request(address, head, "username=admin%40example.com&password=changethis").await;
@@ -95,6 +95,34 @@ async fn nothing_has_to_be_configured() {
     assert_eq!(socket.answer().await.status, 200);
     let documents = process.log.recv_timeout(TIMEOUT).unwrap();
     assert!(documents.contains(&format!("http://{address}/docs")), "{documents}");
+}
+
+#[tokio::test]
+async fn the_default_superuser_is_created_on_loopback_only() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let superusers = async || {
+        let db = database.connect().await;
+        let query = Statement::from_string(db.get_database_backend(), "SELECT id FROM users WHERE is_superuser");
+        db.query_all_raw(query).await.unwrap().len()
+    };
+    let serve = |host: &str, password: &str| {
+        let mut command = bare(folder.path(), &["serve"]);
+        command.env("DATABASE_URL", &database.url).env("HOST", host).env("FIRST_SUPERUSER_PASSWORD", password);
+        let process = Process::spawn(&mut command);
+        let mut said = Vec::new();
+        while !said.last().is_some_and(|line: &String| line.contains("listening on")) {
+            said.push(process.log.recv_timeout(TIMEOUT).unwrap());
+        }
+        said.concat()
+    };
+    let said = serve("0.0.0.0", "");
+    assert!(said.contains("first superuser not created") && said.contains("FIRST_SUPERUSER_PASSWORD"), "{said}");
+    assert_eq!(superusers().await, 0);
+    serve("0.0.0.0", "changethis");
+    assert_eq!(superusers().await, 1);
+    database.connect().await.execute_unprepared("DELETE FROM users").await.unwrap();
+    serve("127.0.0.1", "");
+    assert_eq!(superusers().await, 1);
 }
 
 #[tokio::test]

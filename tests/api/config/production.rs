@@ -8,10 +8,13 @@ use keel::core::config::{LogFormat, Settings};
 
 use super::{MARKER, Variables, load};
 
-const GOOD: [(&str, &str); 3] = [
+const GOOD: [(&str, &str); 6] = [
     ("APP_ENV", "production"),
     ("SECRET_KEY", "fbd3c1a2978e45d0b6a7c8e9f0a1b2c3"),
     ("APP__SERVER__ALLOWED_HOSTS", "api.example.com"),
+    ("SMTP_URL", "smtps://smtp.example.com"),
+    ("APP__MAIL__FROM", "Example <noreply@example.com>"),
+    ("FRONTEND_URL", "https://app.example.com"),
 ];
 
 fn production(more: Variables) -> Result<Settings, String> {
@@ -39,6 +42,14 @@ fn production_refuses_what_is_only_good_for_a_start() {
         ("FIRST_SUPERUSER_PASSWORD", "changethis", "first_superuser.password"),
         ("FIRST_SUPERUSER_PASSWORD", "ChangeThis", "first_superuser.password"),
         ("APP__SERVER__ALLOWED_HOSTS", "[]", "server.allowed_hosts"),
+        ("FRONTEND_URL", "http://localhost:5173", "mail.frontend_url"),
+        ("FRONTEND_URL", "https://user@LOCALHOST./reset", "mail.frontend_url"),
+        ("FRONTEND_URL", "https://app.localhost/", "mail.frontend_url"),
+        ("FRONTEND_URL", "http://127.0.0.1?page", "mail.frontend_url"),
+        ("FRONTEND_URL", "http://[::1]:5173", "mail.frontend_url"),
+        ("FRONTEND_URL", "http://0.0.0.0", "mail.frontend_url"),
+        ("APP__MAIL__FROM", "Example <noreply@localhost>", "mail.from"),
+        ("APP__MAIL__FROM", "noreply@[127.0.0.1]", "mail.from"),
     ] {
         let refusal = production(&[(name, value)]).map(|_| ()).unwrap_err();
         assert!(refusal.contains(&format!("\n  {key}: ")) && !refusal.contains(value), "{refusal}");
@@ -47,6 +58,22 @@ fn production_refuses_what_is_only_good_for_a_start() {
     let everybody = [("APP__CORS__ALLOWED_ORIGINS", "*"), ("APP__CORS__ALLOW_CREDENTIALS", "true")];
     assert!(production(&everybody).map(|_| ()).unwrap_err().contains("cors.allowed_origins"));
     assert!(production(&everybody[..1]).is_ok());
+}
+
+#[test]
+fn production_refuses_verified_addresses_without_a_mail_server() {
+    let without_server: Vec<_> = GOOD.into_iter().filter(|(name, _)| *name != "SMTP_URL").collect();
+    let refusal = load(&without_server).map(|_| ()).unwrap_err();
+    assert!(refusal.contains("\n  mail.smtp_url: ") && refusal.contains("set SMTP_URL"), "{refusal}");
+    load(&[&without_server[..], &[("APP__AUTH__REQUIRE_VERIFIED_EMAIL", "false")]].concat()).unwrap();
+}
+
+#[test]
+fn production_accepts_hosts_that_only_look_local() {
+    for url in ["https://localhost.example.com", "https://example.com/localhost", "https://10.0.0.1"] {
+        production(&[("FRONTEND_URL", url)]).unwrap();
+    }
+    production(&[("APP__MAIL__FROM", "localhost <noreply@example.com>")]).unwrap();
 }
 
 #[test]
@@ -65,6 +92,9 @@ fn production_refuses_everything_at_once() {
         "first_superuser.password",
         "cors.allowed_origins",
         "server.allowed_hosts",
+        "mail.smtp_url",
+        "mail.frontend_url",
+        "mail.from",
         "server.port",
         "no",
     ] {
@@ -74,10 +104,8 @@ fn production_refuses_everything_at_once() {
 }
 
 #[test]
-fn other_environments_do_not() {
-    for environment in ["development", "test"] {
-        load(&[("APP_ENV", environment), ("FIRST_SUPERUSER_PASSWORD", "changethis")]).unwrap();
-    }
+fn development_accepts_placeholders() {
+    load(&[("FIRST_SUPERUSER_PASSWORD", "changethis")]).unwrap();
 }
 
 /// Every key of `config/default.toml`, those that are commented out as well: `server.port`.

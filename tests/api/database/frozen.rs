@@ -1,4 +1,4 @@
-//! A server that says nothing any more, and one that says it too late.
+//! A database server that does not answer, or answers late.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,14 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::is_unavailable;
+use super::{is_unavailable, readiness_becomes};
 use crate::support::TestApp;
 use crate::support::app::PASSWORD;
 use crate::support::database::{TestDatabase, server_url};
 use crate::support::proxy::freezable;
 use crate::support::socket::TIMEOUT;
 
-/// On a database behind the proxy; `None` where there is no server.
+/// An application whose database is behind a proxy that can freeze it. `None` on SQLite.
 async fn start(change: impl FnOnce(&mut Settings)) -> Option<(TestApp, watch::Sender<bool>)> {
     server_url()?;
     let database = TestDatabase::migrated().await;
@@ -37,11 +37,11 @@ async fn start(change: impl FnOnce(&mut Settings)) -> Option<(TestApp, watch::Se
     Some((app.await, is_frozen))
 }
 
-/// The promise is 5 seconds; a machine that runs many tests gets some more.
+/// The promise is 5 seconds. A machine that runs many tests at once gets more.
 const AT_MOST: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_database_is_not_waited_for() {
+async fn requests_get_503_in_time_while_the_database_is_frozen() {
     let Some((app, is_frozen)) = start(|settings| {
         settings.database.acquire_timeout_ms = 1000;
         settings.server.request_timeout_seconds = 3;
@@ -57,28 +57,27 @@ async fn a_frozen_database_is_not_waited_for() {
 
     for _ in 0..2 {
         let start = Instant::now();
-        let (read, write, login, ready) = tokio::join!(
+        let (read, write, login) = tokio::join!(
             ann.get("/items"),
             ann.post("/items", json!({ "title": "x" })),
             nobody.form("/token", &login),
-            nobody.get("/health/ready"),
         );
-        [read, write, login, ready].into_iter().for_each(is_unavailable);
+        [read, write, login].into_iter().for_each(is_unavailable);
         assert!(start.elapsed() < AT_MOST, "{:?}", start.elapsed());
         nobody.get("/health/live").await.expect(StatusCode::OK);
         nobody.get("/").await.expect(StatusCode::OK);
         ann.post("/items", json!({ "title": 7 })).await.expect(StatusCode::SERVICE_UNAVAILABLE);
     }
 
+    readiness_becomes(&app, StatusCode::SERVICE_UNAVAILABLE).await;
     is_frozen.send(false).unwrap();
-    let back = async { while nobody.get("/health/ready").await.status != StatusCode::OK {} };
-    timeout(AT_MOST, back).await.expect("the database is used again");
+    readiness_becomes(&app, StatusCode::OK).await;
     nobody.form("/token", &login).await.expect(StatusCode::OK);
     ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_outlives_a_frozen_database_and_stops_in_spite_of_one() {
+async fn a_worker_survives_a_frozen_database_and_stops_during_one() {
     let Some((app, is_frozen)) = start(|_| {}).await else { return };
     let readiness = Readiness::default();
     let context = Context { shutdown_grace: Duration::ZERO, ..app.jobs.clone() };
@@ -109,9 +108,9 @@ async fn a_worker_outlives_a_frozen_database_and_stops_in_spite_of_one() {
     timeout(AT_MOST, worker).await.expect("it stops").unwrap();
 }
 
-/// Otherwise the connection goes back to the pool inside it, and takes the next one's writes along.
+/// Otherwise the connection returns to the pool inside the transaction, and later writes become part of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_is_given_up_while_it_begins_is_over() {
+async fn a_transaction_cancelled_while_it_begins_is_rolled_back() {
     let Some((app, is_frozen)) = start(|settings| settings.database.max_connections = 1).await else { return };
     app.user("ann").await;
     let elsewhere = app.database.connect().await;
@@ -122,7 +121,7 @@ async fn a_transaction_that_is_given_up_while_it_begins_is_over() {
     };
     is_frozen.send(true).unwrap();
     tokio::select! {
-        _ = begin_write(&app.state.db) => panic!("it was told that it has begun"),
+        _ = begin_write(&app.state.db) => panic!("begin returned"),
         begun = timeout(TIMEOUT, has_begun) => begun.expect("it has begun"),
     }
     is_frozen.send(false).unwrap();
@@ -130,5 +129,5 @@ async fn a_transaction_that_is_given_up_while_it_begins_is_over() {
     // The pool's only connection.
     app.state.db.execute_unprepared("UPDATE users SET age = 7").await.unwrap();
     let seen = user::Entity::find().one(&elsewhere).await.unwrap().unwrap();
-    assert_eq!(seen.age, Some(7), "the write is not part of what was given up");
+    assert_eq!(seen.age, Some(7), "the write is not part of the cancelled transaction");
 }

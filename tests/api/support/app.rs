@@ -36,10 +36,12 @@ pub struct TestApp {
     offset: Arc<Mutex<TimeDelta>>,
 }
 
-/// The settings of `APP_ENV=test`, from what is compiled in alone.
+/// The folder of the suite's settings, for `APP_CONFIG_DIR`.
+pub const SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/support/settings");
+
+/// The settings of the suite.
 pub fn settings() -> Settings {
-    let variables = [("APP_ENV".to_owned(), "test".to_owned())].into();
-    config::load(&Sources { variables, ..Sources::default() }).unwrap()
+    config::load(&Sources { folder: Some(SETTINGS.into()), ..Sources::default() }).unwrap()
 }
 
 /// The application of this state.

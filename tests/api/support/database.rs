@@ -99,6 +99,7 @@ fn settings(url: &str) -> DatabaseSettings {
         max_connections: 4,
         acquire_timeout_ms: 10_000,
         statement_timeout_ms: 10_000,
+        lock_timeout_ms: 10_000,
         auto_migrate: false,
     }
 }

@@ -103,7 +103,7 @@ async fn insert(
         Some(name) => try_insert(name).await,
         // A made-up name may be taken, which is not the client's fault: then it gets a random end.
         None => match try_insert(Username::from_email(&email, None)).await {
-            Err(Error::Conflict(text)) if text == USERNAME_TAKEN.1 => {
+            Err(Error::Conflict(text)) if text == USERNAME_TAKEN.message => {
                 let random = Uuid::new_v4().simple().to_string();
                 try_insert(Username::from_email(&email, Some(&random[..8]))).await
             }

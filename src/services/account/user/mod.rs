@@ -19,9 +19,9 @@ pub use password::update_password;
 use super::AccountContext;
 use super::audit_event::{self, Event};
 use crate::core::client::Client;
-use crate::core::database::begin_write;
+use crate::core::database::{UniqueConstraint, begin_write};
 use crate::entities::user::{self, Column, Entity};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UniqueConflict};
 use crate::schemas::audit_event::AuditKind;
 use crate::schemas::page::{Page, Paging};
 use crate::schemas::user::{Address, UserPage, UserRead};
@@ -31,9 +31,14 @@ use crate::services::page::newest_first;
 pub type User = user::Model;
 
 const NOT_FOUND: Error = Error::NotFound("User not found");
-pub(super) const EMAIL_TAKEN: (&str, &str) =
-    ("users_email_key", "The user with this email already exists in the system");
-const USERNAME_TAKEN: (&str, &str) = ("users_username_key", "The user with this username already exists in the system");
+pub(super) const EMAIL_TAKEN: UniqueConflict = UniqueConflict {
+    constraint: UniqueConstraint { name: "users_email_key", columns: &[] },
+    message: "The user with this email already exists in the system",
+};
+const USERNAME_TAKEN: UniqueConflict = UniqueConflict {
+    constraint: UniqueConstraint { name: "users_username_key", columns: &[] },
+    message: "The user with this username already exists in the system",
+};
 
 impl From<User> for UserRead {
     fn from(user: User) -> Self {

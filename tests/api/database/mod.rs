@@ -1,6 +1,11 @@
-//! The database: its migrations, and what a request is told while it cannot do its work.
+//! The database: its migrations, and the responses while it is unavailable.
 
+mod constraint;
 mod frozen;
+mod full;
+mod locked;
+
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use keel::core::database::migrate;
@@ -8,7 +13,7 @@ use keel::core::database::{Db, begin_write};
 use keel::schemas::item::{ItemPage, ItemRead};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::database::{TestDatabase, server_url};
 use crate::support::proxy::cuttable;
@@ -25,6 +30,16 @@ fn is_unavailable(answer: Answer) {
     assert_eq!(answer.error(StatusCode::SERVICE_UNAVAILABLE), "Service temporarily unavailable");
 }
 
+/// Waits until readiness has this status: it follows a check in the background.
+async fn readiness_becomes(app: &TestApp, status: StatusCode) {
+    let reached = async {
+        while app.anonymous().get("/health/ready").await.status != status {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(TIMEOUT, reached).await.expect("readiness follows the database");
+}
+
 #[tokio::test]
 async fn migrations_go_up_and_down_and_up_again() {
     let database = TestDatabase::empty().await;
@@ -35,7 +50,7 @@ async fn migrations_go_up_and_down_and_up_again() {
     let names = migrate::up(&db).await.unwrap();
     assert_eq!(names, migrate::status(&db).await.unwrap().into_iter().map(|status| status.name).collect::<Vec<_>>());
     assert_eq!(applied(&db).await, vec![true; count]);
-    assert!(migrate::up(&db).await.unwrap().is_empty(), "nothing is left to do");
+    assert!(migrate::up(&db).await.unwrap().is_empty(), "nothing is pending");
 
     migrate::down(&db, 1).await.unwrap();
     assert_eq!(applied(&db).await, [vec![true; count - 1], vec![false]].concat(), "the last one");
@@ -55,7 +70,7 @@ async fn migrations_go_up_and_down_and_up_again() {
 }
 
 #[tokio::test]
-async fn of_several_migrating_at_once_each_step_is_done_by_one() {
+async fn concurrent_migrations_apply_each_step_once() {
     let database = TestDatabase::empty().await;
     let runs = async || migrate::up(&database.connect().await).await.unwrap().len();
     let (a, b, c, d) = tokio::join!(runs(), runs(), runs(), runs());
@@ -65,7 +80,7 @@ async fn of_several_migrating_at_once_each_step_is_done_by_one() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_newer_than_the_program_is_served() {
+async fn a_database_newer_than_the_binary_is_served() {
     let database = TestDatabase::migrated().await;
     let db = database.connect().await;
     let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_from_the_future', 0)";
@@ -79,7 +94,7 @@ async fn a_database_that_is_newer_than_the_program_is_served() {
 }
 
 #[tokio::test]
-async fn while_somebody_else_writes_there_is_reading_but_no_writing() {
+async fn reads_succeed_and_writes_get_503_while_the_write_lock_is_held() {
     let app = TestApp::with(|settings| settings.database.statement_timeout_ms = 300).await;
     let ann = app.user("ann").await;
     let item: ItemRead = ann.post("/items", json!({ "title": "x" })).await.created();
@@ -101,7 +116,7 @@ async fn while_somebody_else_writes_there_is_reading_but_no_writing() {
 }
 
 #[tokio::test]
-async fn a_database_that_can_only_be_read_is_read() {
+async fn a_read_only_database_is_read_and_writes_get_503() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let item: ItemRead = ann.post("/items", json!({ "title": "x" })).await.created();
@@ -124,7 +139,7 @@ async fn a_database_that_can_only_be_read_is_read() {
     is_unavailable(reading.anonymous().post("/users/signup", signup).await);
 }
 
-/// How many of these requests fail, each of them with 503; the last ones do not.
+/// How many of these requests fail, each with 503.
 async fn failures(client: &Client, connections: usize) -> usize {
     let mut failures = 0;
     for _ in 0..connections * 3 {
@@ -138,14 +153,14 @@ async fn failures(client: &Client, connections: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_killed_costs_at_most_one_request() {
+async fn a_killed_connection_costs_at_most_one_request() {
     if server_url().is_none() {
         return;
     }
     let connections = 4;
     let app = TestApp::with(|settings| settings.database.max_connections = 4).await;
     let ann = app.user("ann").await;
-    // At once, so that the pool has all its connections.
+    // Concurrently, so that the pool opens all its connections.
     let warm: Vec<_> = (0..32)
         .map(|_| {
             let ann = ann.clone();
@@ -165,7 +180,7 @@ async fn a_connection_that_is_killed_costs_at_most_one_request() {
 }
 
 #[tokio::test]
-async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
+async fn requests_get_503_while_the_database_is_gone() {
     if server_url().is_none() {
         return;
     }
@@ -181,11 +196,12 @@ async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
     let login = [("username", "ann"), ("password", crate::support::app::PASSWORD)];
     is_open.send(false).unwrap();
 
-    // One request may be what finds out that its connection is gone.
+    // One request may find its connection broken.
     let _ = ann.get("/items").await;
     is_unavailable(ann.get("/items").await);
     is_unavailable(ann.post("/items", json!({ "title": "x" })).await);
     is_unavailable(app.anonymous().form("/token", &login).await);
+    readiness_becomes(&app, StatusCode::SERVICE_UNAVAILABLE).await;
     is_unavailable(app.anonymous().get("/health/ready").await);
     app.anonymous().get("/health/live").await.expect(StatusCode::OK);
 
@@ -193,5 +209,5 @@ async fn while_the_database_is_gone_nobody_is_told_anything_wrong() {
     let back = async { while ann.get("/items").await.status != StatusCode::OK {} };
     timeout(TIMEOUT, back).await.expect("the database is used again");
     app.anonymous().form("/token", &login).await.expect(StatusCode::OK);
-    app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
+    readiness_becomes(&app, StatusCode::OK).await;
 }

@@ -1,12 +1,13 @@
 //! Where settings come from, which of them are refused, and what is said of it.
 
 mod production;
+mod redis;
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use keel::core::config::{self, LogFormat, Settings, Sources};
+use keel::core::config::{self, Environment, LogFormat, Settings, Sources};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -19,11 +20,9 @@ fn map(variables: Variables) -> HashMap<String, String> {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Settings of `APP_ENV=test` with these variables.
+/// Settings from what is compiled in and these variables.
 fn load(variables: Variables) -> Result<Settings, String> {
-    let mut variables = map(variables);
-    variables.entry("APP_ENV".to_owned()).or_insert_with(|| "test".to_owned());
-    config::load(&Sources { variables, ..Sources::default() }).map_err(|error| error.to_string())
+    config::load(&Sources { variables: map(variables), ..Sources::default() }).map_err(|error| error.to_string())
 }
 
 /// Why these variables are refused: a message that repeats no value.
@@ -49,36 +48,35 @@ fn load_from(folder: &Path, dotenv: Variables, variables: Variables) -> Result<S
 
 #[test]
 fn what_comes_later_wins() {
-    let test = ("APP_ENV", "test");
     let port = |folder: &TempDir, dotenv: Variables, variables: Variables| {
         load_from(folder.path(), dotenv, variables).unwrap().server.port
     };
     let files = [
         ("default.toml", "[server]\nport = 1001"),
-        ("test.toml", "[server]\nport = 1002"),
+        ("development.toml", "[server]\nport = 1002"),
         ("local.toml", "[server]\nport = 1003"),
         ("production.toml", "[server]\nport = 9999"),
         ("unrelated.toml", "[server]\nport = 9998"),
     ];
-    assert_eq!(port(&folder(&[]), &[], &[test]), 8000, "what is compiled in");
-    assert_eq!(port(&folder(&files[..1]), &[], &[test]), 1001);
-    assert_eq!(port(&folder(&files[..2]), &[], &[test]), 1002);
+    assert_eq!(port(&folder(&[]), &[], &[]), 8000, "what is compiled in");
+    assert_eq!(port(&folder(&files[..1]), &[], &[]), 1001);
+    assert_eq!(port(&folder(&files[..2]), &[], &[]), 1002);
     let all = folder(&files);
-    assert_eq!(port(&all, &[], &[test]), 1003);
-    assert_eq!(port(&all, &[("PORT", "1004")], &[test]), 1004);
-    assert_eq!(port(&all, &[("PORT", "1004")], &[test, ("PORT", "1005")]), 1005);
-    assert_eq!(port(&all, &[("APP__SERVER__PORT", "1004")], &[test, ("PORT", "1005")]), 1005, "layers before names");
-    assert_eq!(port(&all, &[], &[test, ("PORT", "1004"), ("APP__SERVER__PORT", "1005")]), 1005, "the long name");
-    assert_eq!(port(&all, &[("PORT", "1004"), ("APP__SERVER__PORT", "1005")], &[test]), 1005, "the long name");
+    assert_eq!(port(&all, &[], &[]), 1003);
+    assert_eq!(port(&all, &[("PORT", "1004")], &[]), 1004);
+    assert_eq!(port(&all, &[("PORT", "1004")], &[("PORT", "1005")]), 1005);
+    assert_eq!(port(&all, &[("APP__SERVER__PORT", "1004")], &[("PORT", "1005")]), 1005, "layers before names");
+    assert_eq!(port(&all, &[], &[("PORT", "1004"), ("APP__SERVER__PORT", "1005")]), 1005, "the long name");
+    assert_eq!(port(&all, &[("PORT", "1004"), ("APP__SERVER__PORT", "1005")], &[]), 1005, "the long name");
 }
 
 #[test]
 fn a_layer_changes_only_what_it_names() {
     let files = folder(&[("local.toml", "[server]\nport = 1003\n[cors]\nallow_credentials = false")]);
-    let settings = load_from(files.path(), &[], &[("APP_ENV", "test"), ("APP__SERVER__HOST", "::1")]).unwrap();
+    let settings = load_from(files.path(), &[], &[("APP__SERVER__HOST", "::1")]).unwrap();
     assert_eq!((settings.server.port, settings.server.host.as_str()), (1003, "::1"));
-    assert_eq!(settings.server.allowed_hosts, ["testserver"]);
-    assert_eq!((settings.cors.allow_credentials, settings.cors.allowed_origins.len()), (false, 1));
+    assert_eq!(settings.server.allowed_hosts, ["localhost", "127.0.0.1", "[::1]"]);
+    assert_eq!((settings.cors.allow_credentials, settings.cors.allowed_origins.len()), (false, 2));
 }
 
 #[test]
@@ -143,7 +141,7 @@ fn an_empty_variable_counts_as_none() {
         ("APP__NO__SUCH_KEY", ""),
     ])
     .unwrap();
-    assert_eq!((settings.server.port, settings.server.allowed_hosts.len()), (8000, 1));
+    assert_eq!((settings.server.port, settings.server.allowed_hosts.len()), (8000, 3));
     assert_eq!(
         config::load(&Sources { variables: map(&[("APP_ENV", "")]), ..Sources::default() }).unwrap().server.port,
         8000
@@ -228,24 +226,22 @@ fn a_number_keeps_to_its_bounds() {
 
 #[test]
 fn a_file_that_is_no_toml_is_told_by_its_name_and_not_quoted() {
-    for name in ["default.toml", "test.toml", "local.toml"] {
+    for name in ["default.toml", "development.toml", "local.toml"] {
         let files = folder(&[(name, "[auth]\nsecret_key = s3cr3t-7f3a")]);
-        let refusal = load_from(files.path(), &[], &[("APP_ENV", "test")]).unwrap_err();
+        let refusal = load_from(files.path(), &[], &[]).unwrap_err();
         assert!(refusal.contains(name) && !refusal.contains(MARKER), "{refusal}");
     }
 }
 
 #[test]
-fn there_are_three_environments() {
-    for name in ["development", "test"] {
-        load(&[("APP_ENV", name)]).unwrap();
-    }
-    for name in ["staging", "Production", "live", MARKER, "../test"] {
+fn only_development_and_production_are_environments() {
+    assert_eq!(load(&[]).unwrap().environment, Environment::Development);
+    assert_eq!(load(&[("APP_ENV", "development")]).unwrap().environment, Environment::Development);
+    for name in ["test", "staging", "Production", "live", MARKER, "../test"] {
         let refusal = refusal(&[("APP_ENV", name)]);
         assert!(refusal.contains("APP_ENV") && !refusal.contains(name), "{refusal}");
     }
-    let dotenv = load_from(Path::new("/"), &[("APP_ENV", "test")], &[]).unwrap();
-    assert_eq!(dotenv.server.allowed_hosts, ["testserver"]);
-    let both = load_from(Path::new("/"), &[("APP_ENV", "test")], &[("APP_ENV", "development")]).unwrap();
-    assert!(!both.server.allowed_hosts.contains(&"testserver".to_owned()));
+    let in_dotenv = [("APP_ENV", "production")];
+    load_from(Path::new("/"), &in_dotenv, &[]).map(|_| ()).expect_err("production refuses the defaults");
+    load_from(Path::new("/"), &in_dotenv, &[("APP_ENV", "development")]).unwrap();
 }

@@ -20,7 +20,7 @@ impl MigrationTrait for Migration {
             .col(string_len("key_hash", 43))
             .col(timestamp_with_time_zone("created_at"))
             .col(timestamp_with_time_zone("last_used_at").null())
-            .col(timestamp_with_time_zone("expires_at").null())
+            .col(timestamp_with_time_zone("expires_at"))
             .foreign_key(&mut foreign_key("api_keys_user_id_fkey", "api_keys", "user_id", "users"))
             .take();
         manager.create_table(api_keys).await?;

@@ -1,4 +1,4 @@
-//! Stored answers of requests with an `Idempotency-Key`.
+//! Stored responses of requests with an `Idempotency-Key`.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{string_len, text, timestamp_with_time_zone, uuid};
@@ -16,7 +16,7 @@ impl MigrationTrait for Migration {
             .col(uuid("user_id"))
             .col(string_len("key_hash", 43))
             .col(string_len("fingerprint", 43))
-            .col(text("answer"))
+            .col(text("response"))
             .col(timestamp_with_time_zone("created_at"))
             .primary_key(Index::create().name("idempotency_keys_pkey").col("user_id").col("key_hash"))
             .foreign_key(&mut foreign_key("idempotency_keys_user_id_fkey", "idempotency_keys", "user_id", "users"))

@@ -21,7 +21,7 @@ use crate::schemas::scope::{KeyScopes, SCOPES};
 pub fn base_document() -> OpenApi {
     let scopes = SCOPES.iter().map(|(name, _, description)| (*name, *description)).collect::<Scopes>();
     let login = Password::new(format!("{API}/login/access-token"), scopes);
-    let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer kl_…`.");
+    let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer …`.");
     let mut components = Components::new();
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])));
     components.add_security_scheme("x_api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));

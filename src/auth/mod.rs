@@ -1,6 +1,12 @@
-//! Who is calling, and with what. A requirement is a type in a handler's signature: [`CurrentUser`] is anyone with a
-//! token or key for a scope, [`Superuser`] one who may do everything, [`CurrentSession`] one who has logged in
-//! himself. Without any of them a route is open to all.
+//! Guards: a requirement is a type in a handler's signature. A route without a guard is open to everyone.
+//!
+//! | guard | who gets in |
+//! | --- | --- |
+//! | [`CurrentUser`] | a user with an access token or API key that has the scope |
+//! | [`CurrentSession`] | a user with an access token that has the scope |
+//! | [`Superuser`] | a superuser with an access token or API key that has the scope `users` |
+//! | [`SuperuserSession`] | a superuser with an access token that has the scopes `me` and `users` |
+//! | [`SocketAccess`] | a user with an access token that has the scope `me`, or with a ticket |
 
 use std::sync::Arc;
 
@@ -21,51 +27,50 @@ use crate::services::account::{api_key, session, ticket};
 use crate::state::AppState;
 use crate::validation::ValidQuery;
 
-/// The header of an API key, beside `Authorization: Bearer`.
+/// The header for API keys; `Authorization: Bearer` takes them as well.
 pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The user whose access token or API key came with the request, good for the scope:
-/// `CurrentUser<ITEMS_READ>`.
+/// The user of the request's access token or API key, which has the scope: `CurrentUser<ME>`.
 ///
 /// # Errors
-/// 401 without a good token or key of an active user, 403 when it is for something else. At most one query.
-pub struct CurrentUser<const SCOPE: u8>(pub Arc<User>);
+/// 401 without a valid token or key of an active user, 403 without the scope. At most one query.
+pub struct CurrentUser<const SCOPE: u32>(pub Arc<User>);
 
-/// A superuser, with a token or key for looking after users.
+/// A superuser, with a token or key that has the scope `users`.
 ///
 /// # Errors
-/// 401 as for [`CurrentUser`], 403 for everybody else.
+/// 401 as for [`CurrentUser`], 403 for all other users.
 pub struct Superuser(pub Arc<User>);
 
-/// The user who has logged in himself, with a token for the scope; a key is not enough.
+/// The user and session of the request's access token, which has the scope. API keys are refused.
 ///
 /// # Errors
-/// As for [`CurrentUser`], and 403 for keys.
-pub struct CurrentSession<const SCOPE: u8> {
+/// As for [`CurrentUser`], and 403 for API keys.
+pub struct CurrentSession<const SCOPE: u32> {
     /// The user.
     pub user: Arc<User>,
     /// The session's id.
     pub session: Uuid,
-    /// What its tokens may be used for.
+    /// The scopes of the session's tokens.
     pub scopes: Scopes,
-    /// When the token ends.
+    /// When the token expires.
     pub token_expires_at: DateTime<Utc>,
 }
 
-/// Who opens a connection for messages: with a token as for [`CurrentSession`] with the scope `me`, or with a ticket in
-/// the query.
+/// The user that opens a WebSocket or event stream: with a token as for [`CurrentSession`] with the scope `me`, or with a
+/// ticket in the query.
 ///
 /// # Errors
-/// As for [`CurrentSession`], 401 without a good ticket, and 422 as for the query.
+/// As for [`CurrentSession`], 401 for an invalid ticket, and 422 for an invalid query.
 pub struct SocketAccess(pub SocketPrincipal);
 
-/// A superuser who has logged in himself: a key must not change passwords and roles, its own user's least of all.
+/// A superuser with an access token. API keys are refused: they must not change passwords and roles.
 ///
 /// # Errors
 /// As for [`Superuser`] and [`CurrentSession`].
 pub struct SuperuserSession(pub Arc<User>);
 
-impl<const SCOPE: u8> FromRequestParts<AppState> for CurrentUser<SCOPE> {
+impl<const SCOPE: u32> FromRequestParts<AppState> for CurrentUser<SCOPE> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
@@ -82,7 +87,7 @@ impl FromRequestParts<AppState> for Superuser {
     }
 }
 
-impl<const SCOPE: u8> FromRequestParts<AppState> for CurrentSession<SCOPE> {
+impl<const SCOPE: u32> FromRequestParts<AppState> for CurrentSession<SCOPE> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
@@ -92,7 +97,7 @@ impl<const SCOPE: u8> FromRequestParts<AppState> for CurrentSession<SCOPE> {
     }
 }
 
-impl<const SCOPE: u8> From<CurrentSession<SCOPE>> for SocketPrincipal {
+impl<const SCOPE: u32> From<CurrentSession<SCOPE>> for SocketPrincipal {
     fn from(CurrentSession { user, session, token_expires_at, .. }: CurrentSession<SCOPE>) -> Self {
         Self { user: user.id, session, until: token_expires_at }
     }
@@ -119,33 +124,33 @@ impl FromRequestParts<AppState> for SuperuserSession {
     }
 }
 
-async fn authenticate<const SCOPE: u8>(parts: &mut Parts, state: &AppState) -> Result<Principal> {
+async fn authenticate<const SCOPE: u32>(parts: &mut Parts, state: &AppState) -> Result<Principal> {
     let accounts = &state.accounts;
     let Ok(FromClient(client)) = FromClient::from_request_parts(parts, state).await;
-    let shown = credential(parts)?;
-    let caller = if shown.starts_with(API_KEY_PREFIX) {
-        api_key::authenticate(accounts, &client, shown).await?
+    let credential = credential(parts)?;
+    let principal = if credential.starts_with(API_KEY_PREFIX) {
+        api_key::authenticate(accounts, &client, credential).await?
     } else {
-        let claims = accounts.tokens.verify(shown, accounts.now())?;
+        let claims = accounts.tokens.verify(credential, accounts.now())?;
         session::authenticate(accounts, &claims).await?
     };
-    if SCOPE == ANY || caller.scopes.allow(SCOPE) { Ok(caller) } else { Err(Error::InsufficientScope) }
+    if SCOPE == ANY || principal.scopes.allow(SCOPE) { Ok(principal) } else { Err(Error::InsufficientScope) }
 }
 
-/// The token or key of `Authorization: Bearer …` (RFC 6750), whatever the scheme's case, or the key of `X-API-Key`:
-/// one of them, once.
+/// The token or key of `Authorization: Bearer …` (RFC 6750), whatever the scheme's case, or the key of `X-API-Key`.
+/// Exactly one of them must be present.
 fn credential(parts: &Parts) -> Result<&str> {
     let bearers = parts.headers.get_all(header::AUTHORIZATION).iter().map(|value| {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let keys = parts.headers.get_all(X_API_KEY).iter().map(|value| {
-        // No way round for tokens.
+        // Access tokens are not accepted in this header.
         value.to_str().ok().filter(|key| key.starts_with(API_KEY_PREFIX))
     });
-    let mut shown = bearers.chain(keys);
-    match (shown.next(), shown.next()) {
-        (Some(Some(shown)), None) => Ok(shown),
+    let mut credentials = bearers.chain(keys);
+    match (credentials.next(), credentials.next()) {
+        (Some(Some(credential)), None) => Ok(credential),
         _ => Err(Error::Unauthorized),
     }
 }

@@ -1,9 +1,9 @@
 //! The table `api_keys`.
-#![expect(missing_docs, reason = "the columns are described where they are said, in schemas::api_key")]
+#![expect(missing_docs, reason = "the columns are described in schemas::api_key")]
 
 use sea_orm::entity::prelude::*;
 
-/// A key with which a machine acts for a user.
+/// A key for programs that act as a user.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "api_keys")]
@@ -19,7 +19,7 @@ pub struct Model {
     pub key_hash: String,
     pub created_at: DateTimeUtc,
     pub last_used_at: Option<DateTimeUtc>,
-    pub expires_at: Option<DateTimeUtc>,
+    pub expires_at: DateTimeUtc,
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
     pub user: BelongsTo<super::user::Entity>,
 }

@@ -1,9 +1,9 @@
 //! The table `audit_events`.
-#![expect(missing_docs, reason = "the columns are described where they are said, in schemas::audit_event")]
+#![expect(missing_docs, reason = "the columns are described in schemas::audit_event")]
 
 use sea_orm::entity::prelude::*;
 
-/// Something that happened to an account. Outlives the account.
+/// Something that happened to an account. Kept when the account is deleted.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_events")]

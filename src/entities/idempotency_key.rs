@@ -1,9 +1,9 @@
 //! The table `idempotency_keys`: requests that may be sent again.
-#![expect(missing_docs, reason = "the columns say what they are")]
+#![expect(missing_docs, reason = "the names say what the columns hold")]
 
 use sea_orm::entity::prelude::*;
 
-/// One request that was done, and what came of it.
+/// A request with an `Idempotency-Key`, and its response.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
@@ -12,12 +12,12 @@ pub struct Model {
     pub user_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false, column_type = "String(StringLen::N(43))")]
     pub key_hash: String,
-    /// Of the request, to tell another one under the same key.
+    /// A keyed hash of the request, to detect another one with the same key.
     #[sea_orm(column_type = "String(StringLen::N(43))")]
     pub fingerprint: String,
-    /// As JSON; empty until the request is done.
+    /// JSON; empty until the request is executed.
     #[sea_orm(column_type = "Text")]
-    pub answer: String,
+    pub response: String,
     pub created_at: DateTimeUtc,
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
     pub user: BelongsTo<super::user::Entity>,

@@ -1,9 +1,9 @@
 //! The table `sessions`.
-#![expect(missing_docs, reason = "the columns are described where they are said, in schemas::session")]
+#![expect(missing_docs, reason = "the columns are described in schemas::session")]
 
 use sea_orm::entity::prelude::*;
 
-/// One login, from the password to the logout. Holds no secret, only what tells whether one is right.
+/// One login, from the password to the logout. Holds hashes of secrets only.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
@@ -17,17 +17,17 @@ pub struct Model {
     pub user_agent: Option<String>,
     #[sea_orm(column_type = "String(StringLen::N(45))", nullable)]
     pub address: Option<String>,
-    /// Of the part that all refresh tokens of the session share.
+    /// The hash of the part that all refresh tokens of the session share.
     #[sea_orm(column_type = "String(StringLen::N(43))")]
     pub family_hash: String,
-    /// Of the part that only the newest refresh token has.
+    /// The hash of the part that only the newest refresh token has.
     #[sea_orm(column_type = "String(StringLen::N(43))")]
     pub refresh_hash: String,
-    /// Of that part of the one before it.
+    /// The hash of that part of the refresh token before it.
     #[sea_orm(column_type = "String(StringLen::N(43))", nullable)]
     pub previous_hash: Option<String>,
     pub created_at: DateTimeUtc,
-    /// The login, or the last refresh.
+    /// When the user logged in or last refreshed.
     pub last_used_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]

@@ -1,9 +1,9 @@
 //! The table `tickets`.
-#![expect(missing_docs, reason = "the columns say what they are")]
+#![expect(missing_docs, reason = "the names say what the columns hold")]
 
 use sea_orm::entity::prelude::*;
 
-/// One ticket for a socket that was not used yet. Goes with its session.
+/// An unused ticket for a WebSocket. Deleted with its session.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tickets")]
@@ -11,7 +11,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false, column_type = "String(StringLen::N(43))")]
     pub ticket_hash: String,
     pub session_id: Uuid,
-    /// When the access token ends with which it was made, and with that the socket.
+    /// When the access token that created it expires, and with it the WebSocket.
     pub token_expires_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
     #[sea_orm(belongs_to, from = "session_id", to = "id", on_delete = "Cascade")]

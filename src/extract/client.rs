@@ -1,4 +1,4 @@
-//! Who is at the other end.
+//! The client of a request.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::core::client::{Client, USER_AGENT_LENGTH};
 use crate::core::config::Settings;
 use crate::server::{Peer, client_address};
 
-/// The client's address and what it calls itself.
+/// The client's IP address and `User-Agent`.
 pub struct FromClient(pub Client);
 
 impl<S> FromRequestParts<S> for FromClient

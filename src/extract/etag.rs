@@ -11,25 +11,25 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-/// The tag that names a version: `"3"`.
+/// The entity tag of a version: `"3"`.
 #[must_use]
 pub fn etag(version: i64) -> HeaderValue {
     // A quoted number is always a valid header.
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-/// The versions that `If-Match` allows to be changed; `None` when any may be. A tag that is not one of
-/// ours, or a weak one, matches no version.
+/// The versions that `If-Match` allows to be changed; `None` allows any. A weak tag, or one that this service has not
+/// issued, matches no version.
 pub struct IfMatch(pub Option<Vec<i64>>);
 
-/// The versions that the client has, as `If-None-Match` says; `*` stands for any.
+/// The versions that the client has, from `If-None-Match`; `*` stands for any.
 pub struct IfNoneMatch {
     any: bool,
     versions: Vec<i64>,
 }
 
 impl IfNoneMatch {
-    /// Whether the client has this version and need not be sent it again.
+    /// Whether the client has this version.
     #[must_use]
     pub fn has(&self, version: i64) -> bool {
         self.any || self.versions.contains(&version)
@@ -51,7 +51,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let tags = tags(&parts.headers, &header::IF_NONE_MATCH);
-        // A cache may have made the tag weak, which does not matter for reading.
+        // Caches may make a tag weak, which does not matter for reading.
         let versions = tags.iter().filter_map(|tag| version(tag.trim_start_matches("W/"))).collect();
         Ok(Self { any: tags.contains(&"*"), versions })
     }
@@ -59,13 +59,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![parameter("If-Match", "The `ETag` that must not have changed, several, or `*`.", text())]
+        vec![parameter("If-Match", "The `ETag` of the version to change, several of them, or `*`.", text())]
     }
 }
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![parameter("If-None-Match", "The `ETag` that the client has, several, or `*`.", text())]
+        vec![parameter(
+            "If-None-Match",
+            "The `ETag` of the version that the client has, several of them, or `*`.",
+            text(),
+        )]
     }
 }
 
@@ -73,7 +77,7 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// A header that need not be there.
+/// An optional header in the document.
 pub(super) fn parameter(name: &str, description: &str, rules: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
@@ -85,13 +89,13 @@ pub(super) fn parameter(name: &str, description: &str, rules: ObjectBuilder) -> 
 }
 
 fn tags<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
-    // What is not text is no tag of ours, but it is there.
+    // A value that is not text counts as a tag that matches nothing.
     let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?"));
     values.flat_map(|value| value.split(',')).map(str::trim).collect()
 }
 
 fn version(tag: &str) -> Option<i64> {
     let version = tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
-    // Opaque to the client: `"01"` is another tag.
+    // Tags are compared as text: `"01"` is another tag.
     (etag(version).as_bytes() == tag.as_bytes()).then_some(version)
 }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use crate::error::{Error, Result};
 
-/// A client that asks for a WebSocket, as it should.
+/// A valid WebSocket handshake.
 ///
 /// # Errors
 /// 426 for every other request.
@@ -22,18 +22,18 @@ impl<S: Sync> FromRequestParts<S> for Handshake {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        let mut asked = Request::new(());
-        asked.method_mut().clone_from(&parts.method);
-        *asked.version_mut() = parts.version;
-        asked.headers_mut().clone_from(&parts.headers);
-        let response = create_response(&asked).map_err(|_| Error::UpgradeRequired)?;
+        let mut request = Request::new(());
+        request.method_mut().clone_from(&parts.method);
+        *request.version_mut() = parts.version;
+        request.headers_mut().clone_from(&parts.headers);
+        let response = create_response(&request).map_err(|_| Error::UpgradeRequired)?;
         let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(Error::UpgradeRequired)?;
         Ok(Self { upgrade, response: response.map(|()| Body::empty()) })
     }
 }
 
 impl Handshake {
-    /// The response 101, and the connection, which is open once the response is sent.
+    /// The response 101, and the connection, which opens once the response is sent.
     #[must_use]
     pub fn accept(self) -> (Response<Body>, OnUpgrade) {
         (self.response, self.upgrade)

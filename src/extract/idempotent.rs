@@ -16,23 +16,21 @@ use super::etag::parameter;
 use crate::core::security::hash_secret;
 use crate::error::{Error, Result};
 use crate::services::account::AccountContext;
-use crate::services::idempotency::IdempotencyKey;
+use crate::services::idempotency::{HEADER, IdempotencyKey};
 use crate::validation::schema::Problem;
 use crate::validation::{Both, join, parse_json, read_json};
 
-/// The header of the key.
+/// The `Idempotency-Key` header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The header as the document spells it.
-const NAME: &str = "Idempotency-Key";
-/// Characters of a key: a UUID is enough.
+/// The most characters of a key.
 const MAX_LENGTH: usize = 255;
 
-/// A JSON body as a `T` that keeps its rules, and the key under which the request may be sent again.
+/// A valid JSON body, and the key with which the request may be sent again.
 ///
 /// # Errors
-/// As for `ValidJson`; 422 for a key that is empty, too long, or given twice.
+/// As for `ValidJson`; 422 for a key that is empty, too long, or sent twice.
 pub struct Idempotent<T> {
-    /// What the service does once.
+    /// Identifies the request; `None` without the header.
     pub key: Option<IdempotencyKey>,
     /// The body.
     pub data: T,
@@ -47,48 +45,48 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let chosen = chosen(&request);
+        let client_key = client_key(&request);
         let target = format!("{} {}\n", request.method(), request.uri().path());
         let body = read_json(request).await?;
-        let Both(chosen, data) = join(chosen, parse_json(&body))?;
-        let key = chosen.map(|chosen| IdempotencyKey {
-            key_hash: hash_secret(chosen),
-            // With a key of ours: a body may hold a password.
+        let Both(client_key, data) = join(client_key, parse_json(&body))?;
+        let key = client_key.map(|client_key| IdempotencyKey {
+            key_hash: hash_secret(client_key),
+            // Keyed, because a body may contain a password.
             fingerprint: Arc::<AccountContext>::from_ref(state).tokens.fingerprint(&[target.as_bytes(), &body]),
         });
         Ok(Self { key, data })
     }
 }
 
-fn chosen(request: &Request) -> Result<Option<String>> {
+fn client_key(request: &Request) -> Result<Option<String>> {
     let mut values = request.headers().get_all(IDEMPOTENCY_KEY).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) if is_good(value) => Ok(value.to_str().ok().map(str::to_owned)),
+        (Some(value), None) if is_valid(value) => Ok(value.to_str().ok().map(str::to_owned)),
         _ => {
-            let loc = vec!["header".into(), NAME.into()];
+            let loc = vec!["header".into(), HEADER.into()];
             Err(Error::Invalid(vec![Problem::value_error(loc, "The key must be one text of 1 to 255 characters")]))
         }
     }
 }
 
-fn is_good(value: &HeaderValue) -> bool {
+fn is_valid(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
     (1..=MAX_LENGTH).contains(&bytes.len()) && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// The header, for the document.
+/// The header as a parameter in the document.
 pub struct IdempotencyHeader;
 
 impl IntoParams for IdempotencyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "A text of your choice, such as a UUID: a request that comes again with it within 24 hours is \
-            not done again, and answered as the first one was.";
+        let description = "A unique text of the client's choice, such as a UUID. A request that is sent again with the \
+            same key within 24 hours is not executed again and gets the first response.";
         let rules = ObjectBuilder::new()
             .schema_type(Type::String)
             .min_length(Some(1))
             .max_length(Some(MAX_LENGTH))
             .pattern(Some(r"^[\x20-\x7e]*$"));
-        vec![parameter(NAME, description, rules)]
+        vec![parameter(HEADER, description, rules)]
     }
 }

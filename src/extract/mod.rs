@@ -1,4 +1,4 @@
-//! What a handler takes from a request's headers.
+//! Extractors for request headers.
 
 mod client;
 mod etag;

@@ -1,4 +1,4 @@
-//! From which page a browser connects.
+//! The origin of the page that sends a request.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use axum::http::request::Parts;
 use crate::core::config::Settings;
 use crate::error::{Error, Result};
 
-/// The request is from no page at all, from one of this server, or from one of `cors.allowed_origins`. Browsers ask
-/// nobody before they open a socket, so that CORS does not protect it.
+/// The request has no `Origin`, this server's own, or one of `cors.allowed_origins`. Browsers do not apply CORS to
+/// WebSockets, so the server has to check.
 ///
 /// # Errors
-/// 403 for every other page.
+/// 403 for every other origin.
 pub struct KnownOrigin;
 
 impl<S> FromRequestParts<S> for KnownOrigin
@@ -32,8 +32,7 @@ where
         };
         let settings = Arc::<Settings>::from_ref(state);
         let is_allowed = settings.cors.allowed_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
-        // The host is one of `server.allowed_hosts`, or the request would not be here. Which scheme a proxy in
-        // front speaks is not known.
+        // The trusted-host check has accepted the host. The scheme is unknown behind a proxy.
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let own = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         let is_own = own.zip(host).is_some_and(|(own, host)| own.eq_ignore_ascii_case(host));

@@ -1,4 +1,4 @@
-//! What a request is part of.
+//! The trace that a request belongs to.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 
 use crate::core::trace_context::TraceContext;
 
-/// What to send along with the calls that the request leads to.
+/// The trace context to send with calls to other services.
 pub struct FromTrace(pub TraceContext);
 
 impl<S: Sync> FromRequestParts<S> for FromTrace {

@@ -1,134 +1,85 @@
-//! Limits: how often something may be tried. By the generic cell rate algorithm: a quota of `burst` tries that
-//! comes back evenly over `period`. One number a key says all: when the quota will be whole again.
+//! Rate limits by the generic cell rate algorithm (GCRA): a quota of attempts that come back evenly over its period.
+//! One number per key is stored: when the quota is full again.
 //!
-//! Kept in memory or, when `redis.url` is set, in Redis for all processes together. While Redis is away each process
-//! goes on counting for itself.
+//! Stored in memory or, when `redis.url` is set, in Redis for all processes together. While Redis does not answer, each
+//! process counts for itself.
 
 mod memory;
+mod quota;
 mod redis;
 
 use std::net::IpAddr;
 use std::time::Duration;
-
-use axum::http::{HeaderMap, header};
-use chrono::{DateTime, Utc};
 
 use crate::core::clock::Clock;
 use crate::core::config::Settings;
 use crate::core::security::hash_secret;
 
 use self::memory::Memory;
+use self::quota::Outcome;
 use self::redis::Redis;
 
-/// So many tries at once, which come back evenly over the period.
-#[derive(Debug, Clone, Copy)]
-pub struct Quota {
-    /// Tries at once.
-    pub burst: u32,
-    /// Until a spent quota is whole again.
-    pub period: Duration,
-}
+pub use self::quota::{Quota, RATELIMIT_LIMIT, RATELIMIT_REMAINING, RATELIMIT_RESET, RateLimitStatus};
 
-impl Quota {
-    /// Microseconds until one try comes back.
-    fn interval(self) -> i64 {
-        (self.whole() / i64::from(self.burst)).max(1)
-    }
-
-    /// Microseconds until all of them come back.
-    fn whole(self) -> i64 {
-        i64::try_from(self.period.as_micros()).unwrap_or(i64::MAX / 4)
-    }
-
-    fn status(self, outcome: Outcome) -> RateLimitStatus {
-        let seconds = |micros: i64| u64::try_from(micros).unwrap_or_default().div_ceil(1_000_000);
-        let remaining = (self.whole() - outcome.debt).max(0) / self.interval();
-        RateLimitStatus {
-            limit: self.burst,
-            remaining: u32::try_from(remaining).unwrap_or(u32::MAX).min(self.burst),
-            reset: seconds(outcome.debt),
-            retry_after: outcome.wait.map(|wait| seconds(wait).max(1)),
-        }
-    }
-}
-
-/// What taking from a quota led to, in microseconds.
-#[derive(Clone, Copy)]
-struct Outcome {
-    /// Until the quota is whole again.
-    debt: i64,
-    /// Until there is something to take; `None` when it was taken.
-    wait: Option<i64>,
-}
-
-/// What a quota has to say about a try. Times are in seconds.
-#[derive(Debug, Clone, Copy)]
-pub struct RateLimitStatus {
-    /// Tries at once.
-    pub limit: u32,
-    /// Tries that are left.
-    pub remaining: u32,
-    /// Until all are back.
-    pub reset: u64,
-    /// Until the next try; `None` when this one was allowed.
-    pub retry_after: Option<u64>,
-}
-
-impl RateLimitStatus {
-    /// Says it in headers: `RateLimit-Limit`, `-Remaining` and `-Reset` (draft-ietf-httpapi-ratelimit-headers-05), and
-    /// `Retry-After` when the try was not allowed.
-    pub fn add_to(self, headers: &mut HeaderMap) {
-        headers.insert("ratelimit-limit", self.limit.into());
-        headers.insert("ratelimit-remaining", self.remaining.into());
-        headers.insert("ratelimit-reset", self.reset.into());
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-    }
-}
-
-/// What is limited, beside requests in general, and how much more of it is normal than of failed logins.
-#[derive(Debug, Clone, Copy)]
+/// What is limited per account and address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// A login, by the name that was typed.
+    /// A login or another check of a password. The account is the name as it was typed.
     Login,
-    /// A mail that was asked for, by its address.
+    /// A request that sends a mail. The account is its recipient or sender.
     Mail,
-    /// A sign-up, by its address.
+    /// A sign-up. The account is the email address.
     Signup,
-    /// A refresh, by its session.
+    /// A token refresh. The account is the session.
     Refresh,
 }
 
+/// The limits of an action, in multiples of `rate_limit.login_attempts`.
+struct ActionLimits {
+    /// Part of the keys.
+    name: &'static str,
+    per_account: u32,
+    per_address: u32,
+}
+
 impl Action {
-    fn name_and_factor(self) -> (&'static str, u32) {
+    fn limits(self) -> ActionLimits {
+        // Many accounts may share one address: a company, a mobile network.
         match self {
-            Self::Login => ("login", 1),
-            Self::Mail => ("mail", 1),
-            Self::Signup => ("signup", 10),
-            Self::Refresh => ("refresh", 10),
+            Self::Login => ActionLimits { name: "login", per_account: 1, per_address: 50 },
+            Self::Mail => ActionLimits { name: "mail", per_account: 1, per_address: 50 },
+            Self::Signup => ActionLimits { name: "signup", per_account: 10, per_address: 10 },
+            Self::Refresh => ActionLimits { name: "refresh", per_account: 10, per_address: 50 },
         }
     }
 }
 
-/// Accounts that may share one address.
-const ACCOUNTS_AN_ADDRESS: u32 = 50;
+/// How long a network stays known after a login.
+const KNOWN_NETWORK_TTL: Duration = Duration::from_hours(30 * 24);
 
-/// Counts tries.
+/// A quota and the key that it is counted under.
+#[derive(Clone)]
+struct Charge {
+    key: String,
+    quota: Quota,
+}
+
+/// Counts attempts.
 pub struct Limiter {
     memory: Memory,
     redis: Option<Redis>,
     clock: Clock,
-    /// What one account may try; `None` without limits.
+    /// Logins of one account; `None` when limits are disabled.
     attempts: Option<Quota>,
+    /// Requests of one address; `None` when they are not limited.
     requests: Option<Quota>,
 }
 
 impl Limiter {
-    /// As `rate_limit` and `redis` in the settings say. Does not connect yet.
+    /// Limits as `rate_limit` and `redis` in the settings say. Does not connect yet.
     ///
     /// # Errors
-    /// For an address of Redis that is none; names the setting.
+    /// When `redis.url` is not the address of a Redis server; the message names the setting.
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, String> {
         let limits = &settings.rate_limit;
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
@@ -137,26 +88,27 @@ impl Limiter {
         let requests = Quota { burst: limits.burst, period: seconds(limits.burst) / rate.max(1) };
         Ok(Self {
             memory: Memory::default(),
-            redis: settings.redis.url.as_ref().map(|url| Redis::new(url, &settings.redis.prefix)).transpose()?,
+            redis: Redis::new(&settings.redis)?,
             clock,
             attempts: limits.enabled.then_some(attempts),
             requests: Some(requests).filter(|_| limits.enabled && rate > 0),
         })
     }
 
-    /// Counts a request; `None` when requests in general are not limited.
+    /// Counts a request; `None` when requests are not limited.
     pub async fn request(&self, address: Option<IpAddr>) -> Option<RateLimitStatus> {
         let (quota, address) = (self.requests?, address?);
-        Some(quota.status(self.take(&format!("request:{}", network(address)), quota, 1).await))
+        let charge = Charge { key: format!("request:{}", network(address)), quota };
+        Some(quota.status(self.charge(&charge, 1).await))
     }
 
-    /// Whether requests in general are limited.
+    /// Whether requests are limited.
     #[must_use]
     pub fn limits_requests(&self) -> bool {
         self.requests.is_some()
     }
 
-    /// Whether there is a Redis that does not answer.
+    /// Whether Redis is configured and does not answer.
     pub async fn is_degraded(&self) -> bool {
         match &self.redis {
             Some(redis) => !redis.answers().await,
@@ -164,47 +116,73 @@ impl Limiter {
         }
     }
 
-    /// Counts a try of `action` on an account, existing or not, from an address. [`Attempt::succeeded`] takes it
-    /// back: who knows his password is not hindered by how often he uses it.
+    /// Counts an attempt of `action` on an account, which need not exist, from an address. Counted before the attempt is
+    /// made; [`Attempt::succeeded`] gives it back, so that correct passwords use no quota.
+    ///
+    /// A network from which the account has logged in lately has a quota of its own: guesses from elsewhere cannot
+    /// lock the owner out.
     ///
     /// # Errors
-    /// 429 when there were too many.
+    /// 429 when a quota is used up.
     pub async fn attempt(
         &self,
         action: Action,
         account: &str,
         address: Option<IpAddr>,
     ) -> Result<Attempt<'_>, RateLimitStatus> {
-        let (name, factor) = action.name_and_factor();
-        let mut taken = Vec::new();
-        let Some(quota) = self.attempts else { return Ok(Attempt { limiter: self, taken }) };
-        let larger = |factor: u32| Quota { burst: quota.burst.saturating_mul(factor), ..quota };
-        // Names are hashed: what was typed may be a password, and be long.
-        let account = hash_secret(account.to_lowercase());
-        let account = format!("{name}:account:{account}");
-        // The address first: who is over its limit uses up nothing of somebody else's account.
-        let address = address.map(|address| {
-            let key = format!("{name}:address:{}", network(address));
-            (key, larger(factor.max(ACCOUNTS_AN_ADDRESS)))
-        });
-        for (key, quota) in address.into_iter().chain([(account, larger(factor))]) {
-            let status = quota.status(self.take(&key, quota, 1).await);
-            if status.retry_after.is_some() {
-                return Err(status);
+        let mut attempt = Attempt { limiter: self, charges: Vec::new(), network_mark: None };
+        let Some(quota) = self.attempts else { return Ok(attempt) };
+        let ActionLimits { name, per_account, per_address } = action.limits();
+        // Hashed: users type passwords and long texts into name fields.
+        let mut account = format!("{name}:account:{}", hash_secret(account.to_lowercase()));
+        // The address first: a client over its limit must not use up quotas of accounts.
+        if let Some(network) = address.map(network) {
+            attempt.add(format!("{name}:address:{network}"), quota.times(per_address)).await?;
+            if action == Action::Login {
+                let own_account = format!("{account}@{network}");
+                let mark = format!("known:{own_account}");
+                if self.is_marked(&mark).await {
+                    account = own_account;
+                }
+                attempt.network_mark = Some(mark);
             }
-            taken.push((key, quota));
         }
-        Ok(Attempt { limiter: self, taken })
+        attempt.add(account, quota.times(per_account)).await?;
+        Ok(attempt)
     }
 
-    /// Takes so many tries from the quota of a key; a negative number gives back.
-    async fn take(&self, key: &str, quota: Quota, tries: i64) -> Outcome {
+    /// Takes attempts from the quota; a negative number gives them back.
+    async fn charge(&self, charge: &Charge, attempts: i64) -> Outcome {
         if let Some(redis) = &self.redis
-            && let Some(outcome) = redis.take(key, quota, tries).await
+            && let Some(outcome) = redis.charge(charge, attempts).await
         {
             return outcome;
         }
-        self.memory.take(key, quota, tries, micros(self.clock.now()))
+        self.memory.charge(charge, attempts, self.now())
+    }
+
+    async fn is_marked(&self, key: &str) -> bool {
+        if let Some(redis) = &self.redis
+            && let Some(is_marked) = redis.is_marked(key).await
+        {
+            return is_marked;
+        }
+        self.memory.is_marked(key, self.now())
+    }
+
+    /// Sets a mark for [`KNOWN_NETWORK_TTL`], always in memory too: Redis may fail later.
+    async fn mark(&self, key: &str) {
+        let now = self.now();
+        let ttl = i64::try_from(KNOWN_NETWORK_TTL.as_micros()).unwrap_or(i64::MAX / 4);
+        self.memory.mark(key, now + ttl, now);
+        if let Some(redis) = &self.redis {
+            redis.mark(key, KNOWN_NETWORK_TTL).await;
+        }
+    }
+
+    /// Microseconds since 1970.
+    fn now(&self) -> i64 {
+        self.clock.now().timestamp_micros()
     }
 }
 
@@ -219,22 +197,33 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-fn micros(now: DateTime<Utc>) -> i64 {
-    now.timestamp_micros()
-}
-
-/// A try that was counted.
+/// An attempt that was counted.
 #[must_use]
 pub struct Attempt<'a> {
     limiter: &'a Limiter,
-    taken: Vec<(String, Quota)>,
+    charges: Vec<Charge>,
+    /// The key that makes the client's network known to the account, if this is a login.
+    network_mark: Option<String>,
 }
 
 impl Attempt<'_> {
-    /// The try was no guess: it does not count.
+    async fn add(&mut self, key: String, quota: Quota) -> Result<(), RateLimitStatus> {
+        let charge = Charge { key, quota };
+        let status = quota.status(self.limiter.charge(&charge, 1).await);
+        if status.retry_after.is_some() {
+            return Err(status);
+        }
+        self.charges.push(charge);
+        Ok(())
+    }
+
+    /// Gives the attempt back, and remembers the network of a login.
     pub async fn succeeded(self) {
-        for (key, quota) in &self.taken {
-            self.limiter.take(key, *quota, -1).await;
+        for charge in &self.charges {
+            self.limiter.charge(charge, -1).await;
+        }
+        if let Some(mark) = &self.network_mark {
+            self.limiter.mark(mark).await;
         }
     }
 }

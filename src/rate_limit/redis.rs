@@ -5,22 +5,23 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Script};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
+use redis::{Client, RedisError, RedisResult, Script};
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout};
 
-use super::{Outcome, Quota};
+use super::{Charge, Outcome};
+use crate::core::config::RedisSettings;
 
-/// The same steps as in `memory`, by Redis's clock and in one go. Answers the debt, and how long to wait, or -1.
-static TAKE: LazyLock<Script> = LazyLock::new(|| {
+/// The same steps as in `memory`, atomically and by Redis's clock. Returns what is used, and the wait or -1.
+static CHARGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
         local time = redis.call('TIME')
         local now = time[1] * 1000000 + time[2]
-        local cost, whole = tonumber(ARGV[1]), tonumber(ARGV[2])
-        local debt = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or now) - now, 0), whole)
-        local new = debt + cost
-        if new > whole then return {debt, new - whole} end
+        local cost, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
+        local used = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or now) - now, 0), capacity)
+        local new = used + cost
+        if new > capacity then return {used, new - capacity} end
         if new <= 0 then
             redis.call('DEL', KEYS[1])
             return {0, -1}
@@ -33,22 +34,27 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| {
 
 /// How long Redis may take; a limit must not be slower than what it protects.
 const TIMEOUT: Duration = Duration::from_millis(250);
-/// How long Redis is not asked again after it failed.
+/// How long Redis is not asked again after a failure.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// A connection that is made anew when it breaks. Clones share it.
+/// A connection that reconnects by itself. Clones share it.
 #[derive(Clone)]
 pub(super) struct Redis {
     connection: ConnectionManager,
-    /// What the names of keys begin with: `redis.prefix`.
+    /// `redis.prefix`.
     prefix: String,
-    /// Milliseconds since `start` until which Redis is left alone.
-    resting_until: Arc<AtomicI64>,
+    /// Milliseconds since `start` until which Redis is not asked; 0 while it answers.
+    retry_at: Arc<AtomicI64>,
     start: Instant,
 }
 
 impl Redis {
-    pub(super) fn new(url: &SecretString, prefix: &str) -> Result<Self, String> {
+    /// `None` without `redis.url`. Does not connect yet.
+    ///
+    /// # Errors
+    /// When `redis.url` is not the address of a Redis server; the message names the setting.
+    pub(super) fn new(settings: &RedisSettings) -> Result<Option<Self>, String> {
+        let Some(url) = &settings.url else { return Ok(None) };
         let refused = |_| "redis.url: not the address of a Redis server".to_owned();
         let client = Client::open(url.expose_secret()).map_err(refused)?;
         let config = ConnectionManagerConfig::new()
@@ -56,38 +62,64 @@ impl Redis {
             .set_response_timeout(Some(TIMEOUT))
             .set_number_of_retries(1);
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(refused)?;
-        Ok(Self { connection, prefix: prefix.to_owned(), resting_until: Arc::default(), start: Instant::now() })
+        let prefix = settings.prefix.clone();
+        Ok(Some(Self { connection, prefix, retry_at: Arc::default(), start: Instant::now() }))
     }
 
+    /// Whether Redis answers a ping.
     pub(super) async fn answers(&self) -> bool {
         let mut connection = self.connection.clone();
         let ping = redis::cmd("PING");
-        let answer = tokio::time::timeout(TIMEOUT, ping.query_async::<()>(&mut connection));
-        matches!(answer.await, Ok(Ok(())))
+        matches!(timeout(TIMEOUT, ping.query_async::<()>(&mut connection)).await, Ok(Ok(())))
     }
 
-    /// `None` while Redis is away.
-    pub(super) async fn take(&self, key: &str, quota: Quota, tries: i64) -> Option<Outcome> {
+    /// `None` while Redis does not answer.
+    pub(super) async fn charge(&self, charge: &Charge, attempts: i64) -> Option<Outcome> {
+        let quota = charge.quota;
+        let mut connection = self.connection.clone();
+        let mut call = CHARGE.key(self.full_key(&charge.key));
+        call.arg(attempts * quota.interval()).arg(quota.capacity());
+        let (used, wait) = self.guarded(call.invoke_async(&mut connection)).await?;
+        Some(Outcome { used, wait: Some(wait).filter(|wait| *wait >= 0) })
+    }
+
+    /// Sets a mark that expires by itself. `None` while Redis does not answer.
+    pub(super) async fn mark(&self, key: &str, ttl: Duration) -> Option<()> {
+        let mut connection = self.connection.clone();
+        let call = redis::cmd("SET").arg(self.full_key(key)).arg(1).arg("EX").arg(ttl.as_secs()).take();
+        self.guarded(call.query_async(&mut connection)).await
+    }
+
+    /// Whether the mark is set. `None` while Redis does not answer.
+    pub(super) async fn is_marked(&self, key: &str) -> Option<bool> {
+        let mut connection = self.connection.clone();
+        let call = redis::cmd("EXISTS").arg(self.full_key(key)).take();
+        self.guarded(call.query_async(&mut connection)).await
+    }
+
+    fn full_key(&self, key: &str) -> String {
+        format!("{}:limit:{key}", self.prefix)
+    }
+
+    /// The result of the call, with a timeout. After a failure no call is made for [`RETRY_DELAY`].
+    async fn guarded<T>(&self, call: impl Future<Output = RedisResult<T>>) -> Option<T> {
         let now = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let resting_until = self.resting_until.load(Ordering::Relaxed);
-        if now < resting_until {
+        let retry_at = self.retry_at.load(Ordering::Relaxed);
+        if now < retry_at {
             return None;
         }
-        let mut call = TAKE.key(format!("{}:limit:{key}", self.prefix));
-        call.arg(tries * quota.interval()).arg(quota.whole());
-        let answer = tokio::time::timeout(TIMEOUT * 2, call.invoke_async(&mut self.connection.clone())).await;
-        match answer {
-            Ok(Ok((debt, wait))) => {
-                if resting_until > 0 && self.resting_until.swap(0, Ordering::Relaxed) > 0 {
-                    tracing::info!("Redis is back: limits count for all processes again");
+        match timeout(TIMEOUT * 2, call).await {
+            Ok(Ok(value)) => {
+                if retry_at > 0 && self.retry_at.swap(0, Ordering::Relaxed) > 0 {
+                    tracing::info!("Redis answers again: limits are shared by all processes");
                 }
-                Some(Outcome { debt, wait: Some(wait).filter(|wait| *wait >= 0) })
+                Some(value)
             }
             failure => {
                 let until = now + i64::try_from(RETRY_DELAY.as_millis()).unwrap_or_default();
-                if self.resting_until.swap(until, Ordering::Relaxed) == 0 {
-                    let cause: Option<redis::RedisError> = failure.ok().and_then(Result::err);
-                    tracing::warn!(?cause, "Redis does not answer: limits count for this process alone");
+                if self.retry_at.swap(until, Ordering::Relaxed) == 0 {
+                    let cause: Option<RedisError> = failure.ok().and_then(Result::err);
+                    tracing::warn!(?cause, "Redis does not answer: each process counts limits for itself");
                 }
                 None
             }

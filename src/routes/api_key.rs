@@ -14,7 +14,7 @@ use crate::schemas::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyPat
 use crate::schemas::page::Paging;
 use crate::schemas::scope::ME;
 use crate::services::account::AccountContext;
-use crate::services::account::api_key;
+use crate::services::account::api_key::{self, KeyCreator};
 use crate::state::AppState;
 use crate::validation::{ValidJson, ValidPath, ValidQuery};
 
@@ -32,10 +32,12 @@ async fn read_api_keys(
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<ApiKeyPage>> {
-    api_key::list(&accounts.db, user.id, paging).await.map(Json)
+    api_key::list(&accounts.db, &user, paging).await.map(Json)
 }
 
-/// Make an API key, which is shown this once.
+/// Create an API key.
+///
+/// The response is the only one that contains the key itself.
 #[utoipa::path(
     post, path = "/", tag = "api-keys", security(("oauth2" = ["me"])), request_body = ApiKeyCreate,
     responses((status = CREATED, body = ApiKeyCreated)),
@@ -46,7 +48,8 @@ async fn create_api_key(
     CurrentSession { user, session, scopes, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<ApiKeyCreate>,
 ) -> Result<(StatusCode, Json<ApiKeyCreated>)> {
-    let created = api_key::create(&accounts, &client, (user.id, session), scopes, data).await?;
+    let creator = KeyCreator { user: &user, session, scopes, client: &client };
+    let created = api_key::create(&accounts, creator, data).await?;
     Ok((StatusCode::CREATED, Json(created)))
 }
 
@@ -61,6 +64,6 @@ async fn revoke_api_key(
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidPath(path): ValidPath<ApiKeyPath>,
 ) -> Result<StatusCode> {
-    api_key::revoke(&accounts, &client, user.id, path.api_key_id).await?;
+    api_key::revoke(&accounts, &client, &user, path.api_key_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::auth::Superuser;
 use crate::core::database::Db;
 use crate::error::Result;
-
 use crate::schemas::audit_event::{AuditEventPage, AuditFilter};
 use crate::schemas::page::Paging;
 use crate::services::account::audit_event;
@@ -18,7 +17,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_audit_events))
 }
 
-/// List what happened to accounts, newest first.
+/// List audit events, newest first.
 #[utoipa::path(
     get, path = "/", tag = "audit-events", security(("oauth2" = ["users"])), params(AuditFilter, Paging),
     responses((status = OK, body = AuditEventPage)),

@@ -122,7 +122,7 @@ async fn logout(
     FromClient(client): FromClient,
     CurrentSession { user, session, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {
-    match session::end(&accounts, &client, user.id, session).await {
+    match session::end(&accounts, &client, &user, session).await {
         // Somebody else ended it at the same time.
         Ok(()) | Err(Error::NotFound(_)) => Ok(StatusCode::NO_CONTENT),
         Err(error) => Err(error),
@@ -138,6 +138,6 @@ async fn logout_all(
     FromClient(client): FromClient,
     CurrentSession { user, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {
-    session::end_all(&accounts, &client, user.id).await?;
+    session::end_all(&accounts, &client, &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

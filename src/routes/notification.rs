@@ -1,4 +1,4 @@
-//! Notifications.
+//! `/notifications`
 
 use std::sync::Arc;
 
@@ -22,9 +22,10 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(create_notification))
 }
 
-/// Send somebody a mail.
+/// Send a notification by mail.
 ///
-/// It is sent after the answer, and is not lost if the server goes down.
+/// Users can send notifications to their own address, superusers to any. The mail is sent after the response, and is
+/// not lost if the server stops.
 #[utoipa::path(
     post, path = "/", tag = "notifications", security(("oauth2" = ["me"])), params(IdempotencyHeader),
     request_body = NotificationCreate,
@@ -37,8 +38,10 @@ async fn create_notification(
     FromClient(client): FromClient,
     Idempotent { key, data }: Idempotent<NotificationCreate>,
 ) -> Result<(StatusCode, Json<Message>)> {
-    // Not given back: each is a mail in somebody's box.
-    let _attempt = limiter.attempt(Action::Mail, &user.id.to_string(), client.address).await?;
-    notification::create(&accounts, user.id, key, data).await?;
+    if !notification::is_repeated(&accounts, &user, key.as_ref()).await? {
+        // Never given back: every notification is a mail.
+        let _attempt = limiter.attempt(Action::Mail, &user.id.to_string(), client.address).await?;
+    }
+    notification::create(&accounts, &user, key, data).await?;
     Ok((StatusCode::ACCEPTED, Json(Message { message: "Notification scheduled".to_owned() })))
 }

@@ -32,7 +32,7 @@ async fn read_sessions(
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidQuery(paging): ValidQuery<Paging>,
 ) -> Result<Json<SessionPage>> {
-    session::list(&accounts.db, user.id, session, accounts.now(), paging).await.map(Json)
+    session::list(&accounts, &user, session, paging).await.map(Json)
 }
 
 /// End one of the caller's sessions.
@@ -46,6 +46,6 @@ async fn end_session(
     CurrentSession { user, .. }: CurrentSession<ME>,
     ValidPath(path): ValidPath<SessionPath>,
 ) -> Result<StatusCode> {
-    session::end(&accounts, &client, user.id, path.session_id).await?;
+    session::end(&accounts, &client, &user, path.session_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

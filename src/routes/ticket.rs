@@ -18,7 +18,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(create_ticket))
 }
 
-/// Make a ticket that opens one WebSocket.
+/// Create a ticket that opens one WebSocket.
 #[utoipa::path(
     post, path = "/ws/ticket", tag = "realtime", security(("oauth2" = ["me"])),
     responses((status = OK, body = TicketRead)),

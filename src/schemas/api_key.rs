@@ -1,4 +1,4 @@
-//! API keys on the wire.
+//! API keys: requests and responses.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -11,47 +11,47 @@ use super::scope::KeyScopes;
 use super::text::LINE;
 use crate::validation::schema::{documented, documented_parameters};
 
-/// What somebody says to make a key.
+/// A new API key.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "name": "backup", "scope": "items:read" }))]
 pub struct ApiKeyCreate {
     /// What the key is for.
     #[validate(length(min = 1, max = 100), regex(path = *LINE))]
     pub name: String,
-    /// What it may be used for: names with blanks between them. Never the account itself, which needs a login.
+    /// The scopes, separated by spaces. Never `me`: the account itself needs a login.
     pub scope: KeyScopes,
-    /// For how many days it is good; for ever when it is left out.
+    /// Days until the key expires. The server sets a maximum, which is also the default.
     #[validate(range(min = 1, max = 3650))]
-    pub expires_in_days: Option<i32>,
+    pub expires_in_days: Option<u32>,
 }
 
-/// A key, without the key itself.
+/// An API key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeyRead {
     /// The key's id.
     pub id: Uuid,
-    /// What it is for.
+    /// What the key is for.
     pub name: String,
-    /// What it may be used for.
+    /// The scopes, separated by spaces.
     pub scope: String,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, to the minute.
+    /// When the key was last used, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it ends.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// When the key expires.
+    pub expires_at: DateTime<Utc>,
 }
 
-/// A new key: the only time that it is shown.
+/// A new API key. The key itself is shown only once.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeyCreated {
-    /// Sent as `Authorization: Bearer kl_…` or as `X-API-Key: kl_…`.
+    /// The key, for `Authorization: Bearer …` or `X-API-Key: …`.
     pub key: String,
-    /// What is known of it from now on.
+    /// The same data as in the list of keys.
     pub api_key: ApiKeyRead,
 }
 
-/// Some of the keys.
+/// A page of API keys.
 pub type ApiKeyPage = Page<ApiKeyRead>;
 
 /// The path to one key.

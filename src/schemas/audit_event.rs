@@ -1,4 +1,4 @@
-//! The audit trail on the wire.
+//! Audit events: queries and responses.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -9,45 +9,55 @@ use validator::Validate;
 use super::page::Page;
 use crate::validation::schema::{documented, documented_parameters};
 
-/// What can happen to an account.
+/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "documented variants would lengthen the document")]
 pub enum AuditKind {
-    // Somebody logged in.
+    // A user logged in.
     Login,
-    // Somebody did not get in.
+    // A login failed.
     LoginFailed,
-    // Somebody who was logged in was asked for the password, and did not know it.
+    // A logged-in user sent a wrong current password.
     PasswordCheckFailed,
     // A session was ended.
     Logout,
-    // A spent refresh token came again: it, or the one after it, is in wrong hands. The session was ended.
+    // A refresh token was used again after the grace period, so it was probably stolen. The session was ended.
     RefreshReused,
     // A user signed up or was created.
     UserCreated,
     // A user was deleted.
     UserDeleted,
-    // A user became a superuser, or is none any more.
+    // A user became a superuser, or ceased to be one.
     RoleChanged,
     // A user was activated or deactivated.
     ActivityChanged,
-    // A password was changed by its user or a superuser.
+    // A password was changed by its user or by a superuser.
     PasswordChanged,
-    // A new password was asked for by mail.
+    // A link to reset the password was requested.
     PasswordResetRequested,
-    // A password was set by a mailed link.
+    // A password was set with a mailed link.
     PasswordReset,
-    // An address was changed.
+    // An email address was changed.
     EmailChanged,
-    // A user showed that mail to the address arrives.
+    // A user followed the link that verifies the email address.
     EmailVerified,
-    // An API key was made.
+    // An API key was created.
     ApiKeyCreated,
-    // An API key was used, for the first time in a while.
+    // An API key was used, recorded at most once a minute.
     ApiKeyUsed,
     // An API key was revoked.
     ApiKeyRevoked,
+}
+
+/// The kind of a stored event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RecordedKind {
+    /// A kind that this version records.
+    Known(AuditKind),
+    /// A kind that another version has recorded.
+    Unknown(String),
 }
 
 /// Something that happened to an account.
@@ -56,28 +66,28 @@ pub struct AuditEventRead {
     /// The event's id.
     pub id: Uuid,
     /// What happened.
-    pub kind: AuditKind,
-    /// Whose account it was; unknown for a login with a name that nobody has.
+    pub kind: RecordedKind,
+    /// The user of the account.
     pub user_id: Option<Uuid>,
-    /// Who did it, when somebody was logged in.
+    /// The user that caused the event; absent if the client was not logged in.
     pub actor_id: Option<Uuid>,
-    /// Where it came from.
+    /// The client's IP address.
     pub address: Option<String>,
-    /// What else there is to say.
+    /// Details, such as the id of a session or key.
     pub detail: Option<String>,
     /// When it happened.
     pub created_at: DateTime<Utc>,
 }
 
-/// Some of the events.
+/// A page of events.
 pub type AuditEventPage = Page<AuditEventRead>;
 
-/// Which events.
+/// Filters for events.
 #[derive(Debug, Clone, Deserialize, Validate, JsonSchema)]
 pub struct AuditFilter {
-    /// Of this kind.
+    /// Events of this kind.
     pub kind: Option<AuditKind>,
-    /// Of this user.
+    /// Events of this user's account.
     pub user_id: Option<Uuid>,
 }
 

@@ -1,5 +1,5 @@
-//! Scopes: what a token or a key may be used for (RFC 6749, section 3.3). What its user may do at all is a
-//! matter of roles; a scope only takes away.
+//! Scopes: what a token or an API key may be used for (RFC 6749, section 3.3). Roles say what a user may do at all;
+//! a scope only restricts that.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,76 +7,82 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Nothing in particular: a good token is enough.
-pub const ANY: u8 = 0;
-/// Coercion and changing the own account.
-pub const ME: u8 = 1;
-/// Coercion items.
-pub const ITEMS_READ: u8 = 2;
-/// Coercion and changing items.
-pub const ITEMS: u8 = 4 | ITEMS_READ;
-/// Looking after users, for superusers.
-pub const USERS: u8 = 8;
+/// No scope: any valid token is enough.
+pub const ANY: u32 = 0;
+/// Read and change the own account.
+pub const ME: u32 = 1;
+/// Read items.
+pub const ITEMS_READ: u32 = 1 << 1;
+/// Read and change items.
+pub const ITEMS: u32 = 1 << 2 | ITEMS_READ;
+/// Manage users, for superusers.
+pub const USERS: u32 = 1 << 3;
 
-/// Every scope: its name, what it is in a set, and what it is for. A new one needs a bit of its own above, a line
-/// here, and nothing else.
-pub const SCOPES: &[(&str, u8, &str)] = &[
+/// Every scope: its name, its bits, and its description in the document. A new scope needs a bit of its own above and
+/// a line here.
+pub const SCOPES: &[(&str, u32, &str)] = &[
     ("me", ME, "Read and change the own account"),
     ("items:read", ITEMS_READ, "Read items"),
     ("items", ITEMS, "Read and change items"),
-    ("users", USERS, "Look after users, for superusers"),
+    ("users", USERS, "Manage users, for superusers"),
 ];
 
-/// A set of scopes, written as names with blanks between them: `items:read me`.
+/// A set of scopes. Its text form is names separated by spaces: `items:read me`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Cow<str>", into = "String")]
-pub struct Scopes(u8);
+pub struct Scopes(u32);
 
 impl Scopes {
     /// Every scope.
     #[must_use]
     pub fn all() -> Self {
-        Self(SCOPES.iter().fold(0, |set, (_, scope, _)| set | scope))
+        Self(SCOPES.iter().fold(ANY, |set, (_, bits, _)| set | bits))
     }
 
-    /// Whether `scope` is in the set.
+    /// The scopes of a stored text. Names that this version does not know are left out: another version may have
+    /// stored them, or their resource was removed.
     #[must_use]
-    pub fn allow(self, scope: u8) -> bool {
+    pub fn known(text: &str) -> Self {
+        Self(names(text).filter_map(bits).fold(ANY, |set, bits| set | bits))
+    }
+
+    /// Whether the set contains `scope`.
+    #[must_use]
+    pub fn allow(self, scope: u32) -> bool {
         self.0 & scope == scope
     }
 
-    /// Whether all of the other set is in this one.
+    /// Whether the set contains all of the other set.
     #[must_use]
-    pub fn hold(self, other: Self) -> bool {
+    pub fn contain(self, other: Self) -> bool {
         self.allow(other.0)
     }
 
-    /// Whether nothing is in the set.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self.0 == ANY
     }
+}
+
+/// The names in a text.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|name| !name.is_empty())
+}
+
+/// The bits of the scope with this name.
+fn bits(name: &str) -> Option<u32> {
+    SCOPES.iter().find(|(known, ..)| *known == name).map(|(_, bits, _)| *bits)
 }
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `items` says `items:read` as well: what a larger scope holds is not named beside it.
-        let implied = |scope: u8| {
+        // `items` includes `items:read`, which is not named beside it.
+        let is_implied = |scope: u32| {
             SCOPES.iter().any(|(_, other, _)| *other != scope && other & scope == scope && self.allow(*other))
         };
-        let names = SCOPES.iter().filter(|(_, scope, _)| self.allow(*scope) && !implied(*scope));
+        let names = SCOPES.iter().filter(|(_, scope, _)| self.allow(*scope) && !is_implied(*scope));
         f.write_str(&names.map(|(name, ..)| *name).collect::<Vec<_>>().join(" "))
-    }
-}
-
-impl TryFrom<&str> for Scopes {
-    type Error = &'static str;
-
-    fn try_from(text: &str) -> Result<Self, Self::Error> {
-        text.split(' ').filter(|name| !name.is_empty()).try_fold(Self(0), |set, name| {
-            let scope = SCOPES.iter().find(|(known, ..)| *known == name);
-            scope.map(|(_, scope, _)| Self(set.0 | scope)).ok_or("not a known scope")
-        })
     }
 }
 
@@ -84,7 +90,8 @@ impl TryFrom<Cow<'_, str>> for Scopes {
     type Error = &'static str;
 
     fn try_from(text: Cow<'_, str>) -> Result<Self, Self::Error> {
-        Self::try_from(&*text)
+        let set = names(&text).try_fold(ANY, |set, name| Some(set | bits(name)?));
+        set.map(Self).ok_or("not a known scope")
     }
 }
 
@@ -94,7 +101,7 @@ impl From<Scopes> for String {
     }
 }
 
-/// A pattern for one of these names or several, with blanks between them.
+/// A pattern for any number of these names, separated by spaces.
 fn pattern(names: &[&str], at_least_one: bool) -> String {
     let names = names.join("|");
     format!("^ *(({names})( +({names}))*){} *$", if at_least_one { "" } else { "?" })
@@ -110,11 +117,12 @@ impl JsonSchema for Scopes {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": pattern(&SCOPES.iter().map(|(name, ..)| *name).collect::<Vec<_>>(), false) })
+        let names: Vec<&str> = SCOPES.iter().map(|(name, ..)| *name).collect();
+        json_schema!({ "type": "string", "pattern": pattern(&names, false) })
     }
 }
 
-/// What an API key may be used for: something, and never the account itself, which needs a login.
+/// The scopes of an API key: at least one, and never `me`, because the account itself needs a login.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "Cow<str>")]
 pub struct KeyScopes(Scopes);
@@ -130,7 +138,7 @@ impl TryFrom<Cow<'_, str>> for KeyScopes {
 
     fn try_from(text: Cow<'_, str>) -> Result<Self, Self::Error> {
         let scopes = Scopes::try_from(text)?;
-        if scopes.is_empty() || scopes.allow(ME) { Err("not a scope of a key") } else { Ok(Self(scopes)) }
+        if scopes.is_empty() || scopes.allow(ME) { Err("not a scope of an API key") } else { Ok(Self(scopes)) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sessions on the wire.
+//! Sessions: requests and responses.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -14,23 +14,23 @@ use crate::validation::schema::{documented, documented_parameters};
 pub struct SessionRead {
     /// The session's id.
     pub id: Uuid,
-    /// What the program that logged in called itself.
+    /// The `User-Agent` of the client that logged in.
     pub user_agent: Option<String>,
-    /// Where it ran.
+    /// The IP address of the client that logged in.
     pub address: Option<String>,
-    /// What its tokens may be used for.
+    /// The scopes of its tokens, separated by spaces.
     pub scope: String,
     /// When the user logged in.
     pub created_at: DateTime<Utc>,
     /// When the session was last refreshed.
     pub last_used_at: DateTime<Utc>,
-    /// When it ends if it is not refreshed.
+    /// When it expires unless it is refreshed.
     pub expires_at: DateTime<Utc>,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     pub is_current: bool,
 }
 
-/// Some of the sessions.
+/// A page of sessions.
 pub type SessionPage = Page<SessionRead>;
 
 /// The path to one session.

@@ -1,16 +1,16 @@
-//! Tickets on the wire.
+//! WebSocket tickets: responses.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::validation::schema::documented;
 
-/// What opens one socket, for a browser that can send no headers with it.
+/// A ticket that opens one WebSocket, for browsers, which cannot send headers with it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TicketRead {
-    /// The ticket, good once: `/ws?ticket=…`.
+    /// The ticket, valid once: `/ws?ticket=…`.
     pub ticket: String,
-    /// For how many seconds it is good.
+    /// Seconds until the ticket expires.
     pub expires_in: u32,
 }
 

@@ -1,9 +1,9 @@
-//! Doing a request once, however often it is sent.
+//! Executes a request once, however often it is sent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -13,24 +13,29 @@ use crate::entities::idempotency_key::{ActiveModel, Column, Entity};
 use crate::error::{Error, Result};
 use crate::validation::schema::Problem;
 
-/// What identifies a request that a client may repeat.
+/// The request header that carries the client's key, as the document spells it.
+pub const HEADER: &str = "Idempotency-Key";
+
+/// Identifies a request that a client may send again.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey {
-    /// The hash of the key that the client chose, which may be long.
+    /// The hash of the client's key, which may be long.
     pub key_hash: String,
     /// A keyed hash of method, path and body.
     pub fingerprint: String,
 }
 
-/// How long an answer is kept.
+/// How long a response is stored.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
 
-/// Runs `work` in a transaction of its own. Under a key the outcome is written down in the same transaction, and a
-/// request that comes again is given it instead: also when the process ended before it could answer, and when a
-/// hundred come at once. What fails leaves nothing behind, and may be tried again.
+/// Runs `work` in a transaction of its own. With a key the outcome is stored in the same transaction, and a repeated
+/// request gets the stored outcome: also after a crash before the response, and when many are sent at once. A failed
+/// request stores nothing and may be sent again.
+///
+/// A stored outcome that does not parse, because another version has stored it, is replaced: `work` runs again.
 ///
 /// # Errors
-/// Those of `work`; 422 for another request under the same key.
+/// Those of `work`; 422 for a different request with the same key.
 pub(super) async fn once<T: Serialize + DeserializeOwned>(
     db: &Db,
     user: Uuid,
@@ -40,24 +45,34 @@ pub(super) async fn once<T: Serialize + DeserializeOwned>(
 ) -> Result<T> {
     let transaction = begin_write(db).await?;
     if let Some(key) = &key
-        && let Some(answer) = earlier(&transaction, user, key, now).await?
+        && let Some(stored) = claim(&transaction, user, key, now).await?
     {
-        return serde_json::from_str(&answer).map_err(Error::internal);
+        match serde_json::from_str(&stored) {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => tracing::warn!(%error, "a stored response does not parse; the request is executed again"),
+        }
     }
     let outcome = work(&transaction).await?;
     if let Some(key) = &key {
-        let answer = serde_json::to_string(&outcome).map_err(Error::internal)?;
-        Entity::update_many()
-            .col_expr(Column::Answer, Expr::value(answer))
-            .filter(is(user, key))
-            .exec(&transaction)
-            .await?;
+        let response = serde_json::to_string(&outcome).map_err(Error::internal)?;
+        let update = Entity::update_many().col_expr(Column::Response, Expr::value(response));
+        update.filter(of(user, key)).exec(&transaction).await?;
     }
     transaction.commit().await?;
     Ok(outcome)
 }
 
-/// Deletes the answers of requests that cannot be repeated any more, and gives their number.
+/// Whether the outcome of this request is stored, so that sending it again executes nothing.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn is_repeated(db: &Db, user: Uuid, key: Option<&IdempotencyKey>, now: DateTime<Utc>) -> Result<bool> {
+    let Some(key) = key else { return Ok(false) };
+    let stored = of(user, key).add(Column::Fingerprint.eq(&key.fingerprint)).add(Column::CreatedAt.gt(now - RETENTION));
+    Ok(Entity::find().filter(stored).count(db).await? > 0)
+}
+
+/// Deletes expired responses. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -65,37 +80,38 @@ pub async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<u64> {
     Ok(Entity::delete_many().filter(Column::CreatedAt.lte(now - RETENTION)).exec(db).await?.rows_affected)
 }
 
-fn is(user: Uuid, key: &IdempotencyKey) -> Condition {
+fn of(user: Uuid, key: &IdempotencyKey) -> Condition {
     Condition::all().add(Column::UserId.eq(user)).add(Column::KeyHash.eq(&key.key_hash))
 }
 
-/// The answer of the request that was done under this key, or `None` after taking the key. On PostgreSQL a second
-/// request waits at the constraint until the first one is committed or given up; on SQLite it waits to begin.
-async fn earlier(
+/// Claims the key; or the response stored under it. On PostgreSQL a concurrent request waits at the constraint until
+/// the first one has committed or rolled back; on SQLite it waits to begin.
+async fn claim(
     transaction: &DatabaseTransaction,
     user: Uuid,
     key: &IdempotencyKey,
     now: DateTime<Utc>,
 ) -> Result<Option<String>> {
-    let past = is(user, key).add(Column::CreatedAt.lte(now - RETENTION));
-    Entity::delete_many().filter(past).exec(transaction).await?;
+    let expired = of(user, key).add(Column::CreatedAt.lte(now - RETENTION));
+    Entity::delete_many().filter(expired).exec(transaction).await?;
     let row = ActiveModel {
         user_id: Set(user),
         key_hash: Set(key.key_hash.clone()),
         fingerprint: Set(key.fingerprint.clone()),
-        answer: Set(String::new()),
+        response: Set(String::new()),
         created_at: Set(now),
     };
-    let unless_there = OnConflict::columns([Column::UserId, Column::KeyHash]).do_nothing().to_owned();
-    let inserted = Entity::insert(row).on_conflict(unless_there).exec_without_returning(transaction).await;
+    let on_conflict = OnConflict::columns([Column::UserId, Column::KeyHash]).do_nothing().to_owned();
+    let inserted = Entity::insert(row).on_conflict(on_conflict).exec_without_returning(transaction).await;
     if inserted.map_err(super::account::user::user_deleted)? > 0 {
         return Ok(None);
     }
-    let found = Entity::find().filter(is(user, key)).one(transaction).await?;
+    // Locked: of concurrent requests one replaces a response that does not parse.
+    let found = Entity::find().filter(of(user, key)).lock_exclusive().one(transaction).await?;
     match found {
-        Some(found) if found.fingerprint == key.fingerprint => Ok(Some(found.answer)),
+        Some(found) if found.fingerprint == key.fingerprint => Ok(Some(found.response)),
         _ => Err(Error::Invalid(vec![Problem::value_error(
-            vec!["header".into(), "Idempotency-Key".into()],
+            vec!["header".into(), HEADER.into()],
             "The key was used for another request",
         )])),
     }

@@ -1,15 +1,16 @@
-//! Keys with which machines act for a user.
+//! API keys.
 
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
+use keel::core::security::API_KEY_PREFIX;
 use keel::entities::session;
 use keel::schemas::api_key::{ApiKeyCreated, ApiKeyPage};
 use keel::schemas::audit_event::AuditEventPage;
-use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::login::Token;
+use keel::schemas::scope::{SCOPES, USERS};
 use keel::schemas::user::{UserPage, UserRead};
 use sea_orm::EntityTrait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::permissions::{Permissions, Placeholder, row};
 use crate::support::app::PASSWORD;
@@ -24,57 +25,63 @@ async fn with_header(app: &TestApp, key: &str, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_key_acts_for_its_user() {
+async fn key_acts_as_its_user() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let key = create(&ann, "items").await.key;
-    assert!(key.starts_with("kl_") && key.len() == 46, "{key}");
-    let machine = app.bearer(&key);
-    let item: ItemRead = machine.post("/items", json!({ "title": "kettle" })).await.created();
-    assert_eq!(item.owner_id, ann.id());
-    assert_eq!(with_header(&app, &key, "/items").await.ok::<ItemPage>().count, 1);
+    let root = app.superuser("root").await;
+    let key = create(&root, "users").await.key;
+    assert_eq!(key.len(), API_KEY_PREFIX.len() + 43, "256 bits: {key}");
+    app.bearer(&key).get("/users").await.ok::<UserPage>();
+    with_header(&app, &key, "/users").await.ok::<UserPage>();
 }
 
 #[tokio::test]
-async fn a_key_is_shown_once() {
+async fn key_begins_with_the_name_of_the_package() {
+    let app = TestApp::start().await;
+    let key = create(&app.user("ann").await, "users").await.key;
+    assert!(key.starts_with(concat!(env!("CARGO_PKG_NAME"), "_")), "{key}");
+}
+
+#[tokio::test]
+async fn key_is_shown_once() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let created = create(&ann, "items").await;
+    let created = create(&ann, "users").await;
     let list = ann.get("/users/me/api-keys").await;
-    assert!(!String::from_utf8_lossy(&list.body).contains(&created.key[3..]));
+    assert!(!String::from_utf8_lossy(&list.body).contains(&created.key[API_KEY_PREFIX.len()..]));
     assert_eq!(list.ok::<ApiKeyPage>().data, [created.api_key]);
 }
 
-/// A logout or a reset on another process, of which this one does not know yet.
+/// As after a logout on another process, before the cache of this one expires.
 #[tokio::test]
-async fn a_session_that_has_ended_makes_no_key() {
+async fn ended_session_creates_no_key() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     ann.get("/users/me").await.ok::<UserRead>();
     session::Entity::delete_many().exec(&app.state.db).await.unwrap();
-    ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.is_unauthorized();
+    ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": "users" })).await.is_unauthorized();
 }
 
 #[tokio::test]
-async fn a_key_is_for_its_scopes() {
+async fn key_is_limited_to_its_scopes() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
-    let reader = app.bearer(&create(&ann, "items:read").await.key);
-    reader.get("/items").await.ok::<ItemPage>();
-    let answer = reader.post("/items", json!({ "title": "kettle" })).await;
-    assert_eq!(answer.header("www-authenticate"), "Bearer error=\"insufficient_scope\"");
-    assert_eq!(answer.error(StatusCode::FORBIDDEN), "Not enough permissions");
-    reader.get("/users").await.error(StatusCode::FORBIDDEN);
-
-    // A scope takes away and never adds.
+    for (name, scope, _) in SCOPES.iter().filter(|(name, ..)| *name != "me") {
+        let machine = app.bearer(&create(&root, name).await.key);
+        let response = machine.get("/users").await;
+        if scope & USERS == USERS {
+            response.ok::<UserPage>();
+        } else {
+            assert_eq!(response.header("www-authenticate"), "Bearer error=\"insufficient_scope\"");
+            assert_eq!(response.error(StatusCode::FORBIDDEN), "Not enough permissions");
+        }
+    }
+    // A scope never adds rights.
     app.bearer(&create(&ann, "users").await.key).get("/users").await.error(StatusCode::FORBIDDEN);
-    app.bearer(&create(&root, "users").await.key).get("/users").await.ok::<UserPage>();
-    app.bearer(&create(&root, "items").await.key).get("/users").await.error(StatusCode::FORBIDDEN);
 }
 
-/// The own account is behind the scope `me`, which no key has, whichever way it is asked for.
+/// The own account needs the scope `me`, which no key has, at every path.
 #[tokio::test]
-async fn a_key_does_not_tell_whose_it_is() {
+async fn key_does_not_read_the_own_account() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
     let path = format!("/users/{}", ann.id());
@@ -82,30 +89,30 @@ async fn a_key_does_not_tell_whose_it_is() {
     machine.get("/users/me").await.error(StatusCode::FORBIDDEN);
     assert_eq!(machine.get(&path).await.error(StatusCode::FORBIDDEN), "Not enough permissions");
     ann.get(&path).await.ok::<UserRead>();
-    // A superuser's key is for looking after users, of whom he is one.
+    // A superuser's key reads all users, the superuser included.
     let machine = app.bearer(&create(&root, "users").await.key);
     machine.get(&path).await.ok::<UserRead>();
     machine.get(&format!("/users/{}", root.id())).await.ok::<UserRead>();
 }
 
 #[tokio::test]
-async fn a_key_may_do_no_more_than_the_token_that_made_it() {
+async fn key_cannot_exceed_the_scopes_of_its_creator() {
     let app = TestApp::start().await;
     app.user("ann").await;
-    for (scope, wanted, is_made) in
-        [("me", "items:read", false), ("me items:read", "items", false), ("me items", "items:read", true)]
-    {
-        let form = [("username", "ann"), ("password", PASSWORD), ("scope", scope)];
-        let token: Token = app.anonymous().form("/token", &form).await.ok();
-        let body = json!({ "name": "ci", "scope": wanted });
-        let answer = app.bearer(&token.access_token).post("/users/me/api-keys", body).await;
-        let expected = if is_made { StatusCode::CREATED } else { StatusCode::FORBIDDEN };
-        assert_eq!(answer.status, expected, "{wanted} with {scope}");
+    for (scope, _, _) in SCOPES.iter().filter(|(name, ..)| *name != "me") {
+        for (held, is_created) in [("me", false), (&*format!("me {scope}"), true)] {
+            let form = [("username", "ann"), ("password", PASSWORD), ("scope", held)];
+            let token: Token = app.anonymous().form("/token", &form).await.ok();
+            let body = json!({ "name": "ci", "scope": scope });
+            let response = app.bearer(&token.access_token).post("/users/me/api-keys", body).await;
+            let expected = if is_created { StatusCode::CREATED } else { StatusCode::FORBIDDEN };
+            assert_eq!(response.status, expected, "{scope} with {held}");
+        }
     }
 }
 
 #[tokio::test]
-async fn a_key_changes_no_password_and_no_role() {
+async fn key_cannot_change_passwords_or_roles() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
     let machine = app.bearer(&create(&root, "users").await.key);
@@ -119,14 +126,14 @@ async fn a_key_changes_no_password_and_no_role() {
 }
 
 #[tokio::test]
-async fn the_account_itself_needs_a_login() {
+async fn key_cannot_access_the_account_itself() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    for scope in ["me", "items me", "", " ", "everything", "items,users", "ITEMS"] {
+    for scope in ["me", "users me", "", " ", "everything", "users,users", "USERS"] {
         let problems = ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": scope })).await.problems();
         assert_eq!(problems, ["body.scope: string_pattern_mismatch"], "{scope}");
     }
-    let machine = app.bearer(&create(&ann, "items users").await.key);
+    let machine = app.bearer(&create(&ann, "users").await.key);
     for path in ["/users/me", "/users/me/sessions", "/users/me/api-keys"] {
         machine.get(path).await.error(StatusCode::FORBIDDEN);
     }
@@ -134,79 +141,109 @@ async fn the_account_itself_needs_a_login() {
         machine.send(Method::POST, path, &[], "".into()).await.error(StatusCode::FORBIDDEN);
     }
     machine.delete("/users/me").await.error(StatusCode::FORBIDDEN);
-    machine.post("/users/me/api-keys", json!({ "name": "x", "scope": "items" })).await.error(StatusCode::FORBIDDEN);
+    machine.post("/users/me/api-keys", json!({ "name": "x", "scope": "users" })).await.error(StatusCode::FORBIDDEN);
     let change = json!({ "current_password": "correct horse battery", "new_password": "kettle with a lid" });
     machine.patch("/users/me/password", change).await.error(StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
-async fn a_key_ends() {
+async fn key_is_refused_after_revocation_expiry_and_deactivation() {
     let app = TestApp::start().await;
-    let (ann, bob, root) = (app.user("ann").await, app.user("bob").await, app.superuser("root").await);
-    let body = json!({ "name": "short", "scope": "items", "expires_in_days": 1 });
-    let short: ApiKeyCreated = ann.post("/users/me/api-keys", body).await.created();
-    let (revoked, kept) = (create(&ann, "items").await, create(&ann, "items").await);
+    let (eve, bob) = (app.superuser("eve").await, app.user("bob").await);
+    let body = json!({ "name": "short", "scope": "users", "expires_in_days": 1 });
+    let short: ApiKeyCreated = eve.post("/users/me/api-keys", body).await.created();
+    let (revoked, kept) = (create(&eve, "users").await, create(&eve, "users").await);
     let path = format!("/users/me/api-keys/{}", revoked.api_key.id);
-    app.bearer(&revoked.key).get("/items").await.ok::<ItemPage>();
+    app.bearer(&revoked.key).get("/users").await.ok::<UserPage>();
     bob.delete(&path).await.is_not_found();
-    ann.delete(&path).await.is_no_content();
-    app.bearer(&revoked.key).get("/items").await.is_unauthorized();
-    ann.delete(&path).await.is_not_found();
+    eve.delete(&path).await.is_no_content();
+    app.bearer(&revoked.key).get("/users").await.is_unauthorized();
+    eve.delete(&path).await.is_not_found();
 
     app.travel(TimeDelta::hours(24));
-    app.bearer(&short.key).get("/items").await.is_unauthorized();
-    app.bearer(&kept.key).get("/items").await.ok::<ItemPage>();
-    root.token.as_ref().unwrap();
-    let root: Client = app.superuser("other-root").await;
-    root.patch(&format!("/users/{}", ann.id()), json!({ "is_active": false })).await.ok::<UserRead>();
-    app.bearer(&kept.key).get("/items").await.is_unauthorized();
+    app.bearer(&short.key).get("/users").await.is_unauthorized();
+    app.bearer(&kept.key).get("/users").await.ok::<UserPage>();
+    let root = app.superuser("root").await;
+    root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
+    app.bearer(&kept.key).get("/users").await.is_unauthorized();
 }
 
 #[tokio::test]
-async fn its_use_is_known_without_a_write_per_request() {
-    let app = TestApp::with(|settings| settings.auth.session_cache_ms = 0).await;
-    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
-    let machine = app.bearer(&create(&ann, "items").await.key);
-    let used = async || ann.get("/users/me/api-keys").await.ok::<ApiKeyPage>().data[0].last_used_at;
-    assert_eq!(used().await, None);
-    let use_it = async || {
-        machine.get("/items").await.ok::<ItemPage>();
-        app.state.accounts.tasks.close();
-        app.state.accounts.tasks.wait().await;
+async fn key_expires_after_the_maximum_at_the_latest() {
+    let app = TestApp::with(|settings| settings.auth.api_key_max_days = 30).await;
+    let ann = app.user("ann").await;
+    let with_days = async |days: Value| {
+        let body = json!({ "name": "ci", "scope": "users", "expires_in_days": days });
+        ann.post("/users/me/api-keys", body).await
     };
-    use_it().await;
-    let first = used().await.unwrap();
+    for (days, expected) in [(json!(null), 30), (json!(1), 1), (json!(30), 30)] {
+        let key = with_days(days).await.created::<ApiKeyCreated>().api_key;
+        assert_eq!(key.expires_at - key.created_at, TimeDelta::days(expected));
+    }
+    let absent = create(&ann, "users").await.api_key;
+    assert_eq!(absent.expires_at - absent.created_at, TimeDelta::days(30));
+    let refused: Value = with_days(json!(31)).await.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
+    assert_eq!(refused["detail"][0]["loc"], json!(["body", "expires_in_days"]));
+    assert_eq!(refused["detail"][0]["type"], "less_than_equal");
+    assert_eq!(refused["detail"][0]["ctx"], json!({ "le": 30 }));
+    assert_eq!(with_days(json!(3651)).await.problems(), ["body.expires_in_days: less_than_equal"]);
+    assert_eq!(with_days(json!(0)).await.problems(), ["body.expires_in_days: greater_than_equal"]);
+}
+
+#[tokio::test]
+async fn use_is_recorded_once_a_minute() {
+    let app = TestApp::with(|settings| settings.auth.session_cache_ms = 0).await;
+    let root = app.superuser("root").await;
+    let machine = app.bearer(&create(&root, "users").await.key);
+    let last_used = async || root.get("/users/me/api-keys").await.ok::<ApiKeyPage>().data[0].last_used_at;
+    assert_eq!(last_used().await, None);
+    let use_key = async || {
+        machine.get("/users").await.ok::<UserPage>();
+        app.settle().await;
+    };
+    use_key().await;
+    let first = last_used().await.unwrap();
     app.travel(TimeDelta::seconds(59));
-    use_it().await;
-    assert_eq!(used().await, Some(first));
+    use_key().await;
+    assert_eq!(last_used().await, Some(first));
     app.travel(TimeDelta::seconds(1));
-    use_it().await;
-    assert!(used().await.unwrap() > first);
+    use_key().await;
+    assert!(last_used().await.unwrap() > first);
     assert_eq!(root.get("/audit-events?kind=api_key_used").await.ok::<AuditEventPage>().count, 2);
 }
 
 #[tokio::test]
-async fn no_other_text_is_a_key() {
+async fn malformed_keys_are_refused() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let key = create(&ann, "items").await.key;
-    for at in 3..key.len() {
+    let root = app.superuser("root").await;
+    let key = create(&root, "users").await.key;
+    for at in API_KEY_PREFIX.len()..key.len() {
         let other = if &key[at..=at] == "A" { "B" } else { "A" };
-        app.bearer(&format!("{}{other}{}", &key[..at], &key[at + 1..])).get("/items").await.is_unauthorized();
+        app.bearer(&format!("{}{other}{}", &key[..at], &key[at + 1..])).get("/users").await.is_unauthorized();
     }
-    for text in ["kl_", "kl_x", &key[3..], &key.to_uppercase(), &format!("{key}A"), &format!("kl_{key}")] {
-        app.bearer(text).get("/items").await.is_unauthorized();
-        with_header(&app, text, "/items").await.is_unauthorized();
+    let secret = &key[API_KEY_PREFIX.len()..];
+    let invented = format!("{API_KEY_PREFIX}x");
+    for text in
+        [API_KEY_PREFIX, &invented, secret, &key.to_uppercase(), &format!("{key}A"), &format!("{API_KEY_PREFIX}{key}")]
+    {
+        app.bearer(text).get("/users").await.is_unauthorized();
+        with_header(&app, text, "/users").await.is_unauthorized();
     }
-    // No way round for tokens, and never two at once.
-    let token = ann.token.clone().unwrap();
-    with_header(&app, &token, "/items").await.is_unauthorized();
+}
+
+#[tokio::test]
+async fn only_one_credential_is_accepted_per_request() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    let key = create(&root, "users").await.key;
+    let token = root.token.clone().unwrap();
+    with_header(&app, &token, "/users").await.is_unauthorized();
     let bearer = format!("Bearer {token}");
     let both = [("x-api-key", key.as_str()), ("authorization", &bearer)];
-    app.anonymous().send(Method::GET, "/items", &both, "".into()).await.is_unauthorized();
+    app.anonymous().send(Method::GET, "/users", &both, "".into()).await.is_unauthorized();
     let twice = [("x-api-key", key.as_str()), ("x-api-key", key.as_str())];
-    app.anonymous().send(Method::GET, "/items", &twice, "".into()).await.is_unauthorized();
-    with_header(&app, &key, "/items").await.ok::<ItemPage>();
+    app.anonymous().send(Method::GET, "/users", &twice, "".into()).await.is_unauthorized();
+    with_header(&app, &key, "/users").await.ok::<UserPage>();
 }
 
 const NEW_KEY: &str = r#"{ "name": "ci", "scope": "users" }"#;

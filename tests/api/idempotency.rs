@@ -1,11 +1,16 @@
-//! Requests that come again under an `Idempotency-Key`.
+//! Requests that are sent again with an `Idempotency-Key`.
 
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
-use keel::schemas::item::{ItemPage, ItemRead};
+use keel::entities::idempotency_key;
+use keel::jobs::queue::{self, Status};
+use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::Expr;
 use serde_json::{Value, json};
 
+use crate::support::app::PASSWORD;
 use crate::support::{Answer, Client, TestApp};
 
 async fn post(client: &Client, path: &str, key: &str, body: Value) -> Answer {
@@ -13,134 +18,149 @@ async fn post(client: &Client, path: &str, key: &str, body: Value) -> Answer {
     client.send(Method::POST, path, &headers, body.to_string().into()).await
 }
 
-async fn count(client: &Client) -> u64 {
-    client.get("/items").await.ok::<ItemPage>().count
+/// A superuser creates a user.
+async fn create(root: &Client, key: &str, name: &str) -> Answer {
+    post(root, "/users", key, user(name)).await
 }
 
-#[tokio::test]
-async fn a_request_that_comes_again_is_not_done_again() {
-    let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let body = json!({ "title": "kettle", "price": "24.90", "tags": ["b", "a"] });
-    let first = post(&ann, "/items", "key", body.clone()).await.expect(StatusCode::CREATED);
-    app.travel(TimeDelta::hours(23));
-    let ann = again(&app).await;
-    let replayed = post(&ann, "/items", "key", body.clone()).await.expect(StatusCode::CREATED);
-    assert_eq!(replayed.body, first.body, "byte for byte");
-    assert_eq!(
-        (replayed.header("location"), replayed.header("etag")),
-        (first.header("location"), first.header("etag"))
-    );
-    assert_eq!(count(&ann).await, 1);
-    post(&ann, "/items", "another", body.clone()).await.created::<ItemRead>();
-    ann.post("/items", body).await.created::<ItemRead>();
-    assert_eq!(count(&ann).await, 3);
+fn user(name: &str) -> Value {
+    json!({ "email": format!("{name}@example.com"), "username": name, "password": "kettle with a lid" })
 }
 
-/// Ann, logged in anew: tokens end before keys do.
+async fn count(root: &Client) -> u64 {
+    root.get("/users").await.ok::<UserPage>().count
+}
+
+/// A new login of root: tokens expire before keys do.
 async fn again(app: &TestApp) -> Client {
-    let token: keel::schemas::login::Token = app.log_in("ann", crate::support::app::PASSWORD).await.ok();
+    let token: Token = app.log_in("root", PASSWORD).await.ok();
     app.bearer(&token.access_token)
 }
 
 #[tokio::test]
-async fn another_request_under_the_same_key_is_refused() {
+async fn repeated_request_gets_the_first_response() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let item: ItemRead = post(&ann, "/items", "key", json!({ "title": "kettle" })).await.created();
-    for body in [json!({ "title": "pot" }), json!({ "title": "kettle", "price": 1 })] {
-        let problems = post(&ann, "/items", "key", body).await.problems();
-        assert_eq!(problems, ["header.Idempotency-Key: value_error"]);
+    let root = app.superuser("root").await;
+    let first = create(&root, "key", "ann").await.expect(StatusCode::CREATED);
+    app.travel(TimeDelta::hours(23));
+    let root = again(&app).await;
+    let repeated = create(&root, "key", "ann").await.expect(StatusCode::CREATED);
+    assert_eq!(repeated.body, first.body, "byte for byte");
+    assert_eq!(count(&root).await, 2);
+    create(&root, "another", "ann").await.error(StatusCode::CONFLICT);
+    root.post("/users", user("bob")).await.created::<UserRead>();
+    assert_eq!(count(&root).await, 3);
+}
+
+#[tokio::test]
+async fn different_request_with_the_same_key_is_refused() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    create(&root, "key", "ann").await.created::<UserRead>();
+    let mut older = user("ann");
+    older["age"] = json!(42);
+    for body in [user("bob"), older] {
+        assert_eq!(post(&root, "/users", "key", body).await.problems(), ["header.Idempotency-Key: value_error"]);
     }
-    assert_eq!(ann.get("/items").await.ok::<ItemPage>().data, [item]);
+    assert_eq!(count(&root).await, 2);
 }
 
 #[tokio::test]
-async fn a_key_is_its_users_own() {
+async fn keys_of_different_users_are_independent() {
     let app = TestApp::start().await;
-    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
-    let body = json!({ "title": "kettle" });
-    let hers: ItemRead = post(&ann, "/items", "key", body.clone()).await.created();
-    let his: ItemRead = post(&bob, "/items", "key", body).await.created();
-    assert_eq!((hers.owner_id, his.owner_id), (ann.id(), bob.id()));
+    let (root, other) = (app.superuser("root").await, app.superuser("other").await);
+    let ann: UserRead = create(&root, "key", "ann").await.created();
+    let bob: UserRead = create(&other, "key", "bob").await.created();
+    assert_ne!(ann.id, bob.id);
 }
 
 #[tokio::test]
-async fn what_failed_may_be_tried_again() {
+async fn failed_request_can_be_sent_again() {
     let app = TestApp::start().await;
-    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
-    assert_eq!(post(&ann, "/items", "key", json!({ "title": "" })).await.problems().len(), 1);
-    post(&ann, "/items", "key", json!({ "title": "kettle" })).await.created::<ItemRead>();
-
-    let new = json!({ "email": "ann@example.com", "password": "kettle with a lid" });
-    post(&root, "/users", "key", new.clone()).await.error(StatusCode::CONFLICT);
-    root.delete(&format!("/users/{}", ann.id())).await.is_no_content();
-    let made: UserRead = post(&root, "/users", "key", new.clone()).await.created();
-    assert_eq!(post(&root, "/users", "key", new).await.created::<UserRead>(), made);
-    assert_eq!(root.get("/users").await.ok::<UserPage>().count, 2);
+    let root = app.superuser("root").await;
+    let ann: UserRead = root.post("/users", user("ann")).await.created();
+    create(&root, "key", "ann").await.error(StatusCode::CONFLICT);
+    root.delete(&format!("/users/{}", ann.id)).await.is_no_content();
+    let created: UserRead = create(&root, "key", "ann").await.created();
+    assert_eq!(create(&root, "key", "ann").await.created::<UserRead>(), created);
+    assert_eq!(count(&root).await, 2);
 }
 
 #[tokio::test]
-async fn a_key_is_good_for_a_day() {
+async fn key_expires_after_a_day() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let body = json!({ "title": "kettle" });
-    let first: ItemRead = post(&ann, "/items", "key", body.clone()).await.created();
+    let root = app.superuser("root").await;
+    create(&root, "key", "ann").await.created::<UserRead>();
     app.travel(TimeDelta::hours(24));
-    let second: ItemRead = post(&again(&app).await, "/items", "key", body).await.created();
-    assert_ne!(first.id, second.id);
+    create(&again(&app).await, "key", "bob").await.created::<UserRead>();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_at_once_make_one() {
+async fn concurrent_requests_with_one_key_execute_once() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+    let root = app.superuser("root").await;
     let calls: Vec<_> = (0..100)
         .map(|_| {
-            let ann = ann.clone();
-            tokio::spawn(async move {
-                post(&ann, "/items", "key", json!({ "title": "kettle", "tags": ["a"] })).await.created::<ItemRead>()
-            })
+            let root = root.clone();
+            tokio::spawn(async move { create(&root, "key", "ann").await.created::<UserRead>() })
         })
         .collect();
-    let mut items = Vec::new();
+    let mut users = Vec::new();
     for call in calls {
-        items.push(call.await.unwrap());
+        users.push(call.await.unwrap());
     }
-    items.dedup();
-    assert_eq!((items.len(), count(&ann).await), (1, 1));
+    users.dedup();
+    assert_eq!((users.len(), count(&root).await), (1, 2));
 }
 
-/// As if the process had ended between the commit and the answer.
+/// As after a crash between the commit and the response.
 #[tokio::test]
-async fn an_answer_that_was_lost_is_given_again() {
+async fn request_after_a_lost_response_executes_nothing_again() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+    let root = app.superuser("root").await;
     for number in 0..20_u64 {
-        let key = format!("key {number}");
-        let body = json!({ "title": format!("kettle {number}") });
-        let given_up = post(&ann, "/items", &key, body.clone());
-        drop(tokio::time::timeout(std::time::Duration::from_micros(number * 300), given_up).await);
-        post(&ann, "/items", &key, body).await.created::<ItemRead>();
-        assert_eq!(count(&ann).await, number + 1);
+        let (key, name) = (format!("key {number}"), format!("user-{number}"));
+        let aborted = create(&root, &key, &name);
+        drop(tokio::time::timeout(std::time::Duration::from_micros(number * 300), aborted).await);
+        create(&root, &key, &name).await.created::<UserRead>();
+        assert_eq!(count(&root).await, number + 2);
     }
 }
 
+/// As after a release that has changed the type of the response.
 #[tokio::test]
-async fn a_key_is_one_text_of_sensible_length() {
+async fn stored_response_that_does_not_parse_is_replaced() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let body = json!({ "title": "kettle" });
-    for key in ["", &"x".repeat(256)] {
-        assert_eq!(post(&ann, "/items", key, body.clone()).await.problems(), ["header.Idempotency-Key: value_error"]);
+    let send = async || {
+        let body = json!({ "email": "ann@example.com", "message": "hello" });
+        post(&ann, "/notifications", "key", body).await.expect(StatusCode::ACCEPTED)
+    };
+    let db = &app.state.db;
+    let queued = async || queue::count(db, Status::Queued).await.unwrap();
+    let before = queued().await;
+    send().await;
+    let changed = Expr::value(r#"{"shape":"another"}"#);
+    idempotency_key::Entity::update_many().col_expr(idempotency_key::Column::Response, changed).exec(db).await.unwrap();
+    send().await;
+    assert_eq!(queued().await, before + 2, "executed again");
+    send().await;
+    assert_eq!(queued().await, before + 2, "stored again");
+}
+
+#[tokio::test]
+async fn key_is_one_text_of_limited_length() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    for key in ["", &"x".repeat(256), "a\tb"] {
+        assert_eq!(create(&root, key, "ann").await.problems(), ["header.Idempotency-Key: value_error"]);
     }
     let twice = [("content-type", "application/json"), ("idempotency-key", "a"), ("idempotency-key", "b")];
-    let answer = ann.send(Method::POST, "/items", &twice, body.to_string().into()).await;
-    assert_eq!(answer.problems(), ["header.Idempotency-Key: value_error"]);
-    let both = post(&ann, "/items", "", json!({})).await.problems();
-    assert_eq!(both, ["body.title: missing", "header.Idempotency-Key: value_error"]);
-    assert_eq!(post(&ann, "/items", "a\tb", body.clone()).await.problems(), ["header.Idempotency-Key: value_error"]);
-    for key in [&"x".repeat(255), "~ !\"%&'()"] {
-        post(&ann, "/items", key, body.clone()).await.created::<ItemRead>();
+    let response = root.send(Method::POST, "/users", &twice, user("ann").to_string().into()).await;
+    assert_eq!(response.problems(), ["header.Idempotency-Key: value_error"]);
+    let all = post(&root, "/users", "", json!({})).await.problems();
+    assert_eq!(all, ["body.email: missing", "body.password: missing", "header.Idempotency-Key: value_error"]);
+    for (key, name) in [(&*"x".repeat(255), "ann"), ("~ !\"%&'()", "bob")] {
+        create(&root, key, name).await.created::<UserRead>();
     }
 }

@@ -18,7 +18,7 @@ async fn notify(client: &Client, email: &str, message: &str) {
     client.post("/notifications", json!({ "email": email, "message": message })).await.expect(StatusCode::ACCEPTED);
 }
 
-/// An application whose mails go to this server, and what runs its jobs.
+/// An application that sends mails to this server, and the context of its jobs.
 async fn with(smtp: &Smtp) -> (TestApp, Context) {
     let url = smtp.url();
     let app = TestApp::with(|settings: &mut Settings| settings.mail.smtp_url = Some(url.into())).await;
@@ -28,10 +28,10 @@ async fn with(smtp: &Smtp) -> (TestApp, Context) {
 }
 
 #[tokio::test]
-async fn it_is_mailed_after_the_answer() {
+async fn notification_is_mailed_after_the_response() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    notify(&ann, "bob@example.org", "See you <at> the\nharbour & bring \"tea\".").await;
+    let root = app.superuser("root").await;
+    notify(&root, "bob@example.org", "See you <at> the\nharbour & bring \"tea\".").await;
     let mail = app.outbox.next("bob@example.org").await;
     assert!(mail.contains("See you <at> the\r\nharbour & bring \"tea\"."), "{mail}");
     assert!(mail.contains("See you &lt;at&gt; the\r\nharbour &amp; bring &quot;tea&quot;."), "{mail}");
@@ -39,57 +39,57 @@ async fn it_is_mailed_after_the_answer() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_sent_gets_into_the_headers() {
+async fn notification_cannot_inject_mail_headers() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+    let root = app.superuser("root").await;
     for email in
         ["bob@example.org\r\nBcc: eve@example.com", "bob@example.org, eve@example.com", "Bob <bob@example.org>"]
     {
-        let problems = ann.post("/notifications", json!({ "email": email, "message": "hello" })).await.problems();
+        let problems = root.post("/notifications", json!({ "email": email, "message": "hello" })).await.problems();
         assert_eq!(problems, ["body.email: value_error"]);
     }
-    notify(&ann, "bob@example.org", "\n\nBcc: eve@example.com\nSubject: another\n.\n").await;
+    notify(&root, "bob@example.org", "\n\nBcc: eve@example.com\nSubject: another\n.\n").await;
     let mail = app.outbox.next("bob@example.org").await;
     let (head, _) = mail.split_once("\r\n\r\n").unwrap();
     assert!(!head.contains("eve") && !head.contains("another"), "{head}");
 }
 
 #[tokio::test]
-async fn sent_again_under_its_key_it_is_mailed_once() {
+async fn repeated_request_with_idempotency_key_is_mailed_once() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+    let root = app.superuser("root").await;
     let headers = [("content-type", "application/json"), ("idempotency-key", "once")];
     for _ in 0..3 {
         let body = Body::from(r#"{ "email": "bob@example.org", "message": "hello" }"#);
-        let answer = ann.send(Method::POST, "/notifications", &headers, body).await;
+        let answer = root.send(Method::POST, "/notifications", &headers, body).await;
         answer.expect(StatusCode::ACCEPTED);
     }
     app.outbox.next("bob@example.org").await;
-    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 1 + 1, "and the mail for ann's new account");
+    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 1 + 1, "and the mail for root's new account");
 }
 
 #[tokio::test]
-async fn who_sends_many_is_slowed_down() {
+async fn notifications_over_quota_get_429() {
     let app = TestApp::with(|settings| {
         settings.rate_limit.enabled = true;
         settings.rate_limit.login_attempts = 2;
     })
     .await;
-    let ann = app.user("ann").await;
+    let root = app.superuser("root").await;
     for index in 0..2 {
-        notify(&ann, &format!("bob{index}@example.org"), "hello").await;
+        notify(&root, &format!("bob{index}@example.org"), "hello").await;
     }
     let body = json!({ "email": "bob@example.org", "message": "hello" });
-    ann.post("/notifications", body).await.error(StatusCode::TOO_MANY_REQUESTS);
-    notify(&app.user("cleo").await, "bob@example.org", "hello").await;
+    root.post("/notifications", body).await.error(StatusCode::TOO_MANY_REQUESTS);
+    notify(&app.superuser("cleo").await, "bob@example.org", "hello").await;
 }
 
 #[tokio::test]
-async fn a_server_takes_them_over_smtp() {
+async fn notification_is_sent_over_smtp() {
     let smtp = Smtp::start(Mood::Good).await;
     let (app, context) = with(&smtp).await;
     assert!(context.mailer.answers().await);
-    notify(&app.user("ann").await, "bob@example.org", "hello\n.\nthere").await;
+    notify(&app.superuser("root").await, "bob@example.org", "hello\n.\nthere").await;
     work_off(&context, context.accounts.now()).await.unwrap();
     let mails = smtp.mails(2).await;
     let mail = mails.iter().find(|mail| mail.contains("To: bob@example.org")).unwrap();
@@ -97,13 +97,13 @@ async fn a_server_takes_them_over_smtp() {
 }
 
 #[tokio::test]
-async fn every_mail_arrives_from_a_server_that_fails_in_every_way_and_keeps_its_id() {
+async fn every_mail_survives_smtp_failures_and_keeps_its_message_id() {
     let smtp = Smtp::start(Mood::Gone).await;
     let (app, context) = with(&smtp).await;
-    let ann = app.user("ann").await;
+    let root = app.superuser("root").await;
     assert!(!context.mailer.answers().await);
     for index in 0..5 {
-        notify(&ann, &format!("bob{index}@example.org"), "hello").await;
+        notify(&root, &format!("bob{index}@example.org"), "hello").await;
     }
     for mood in [Mood::Gone, Mood::Forgetful, Mood::Locked, Mood::Good] {
         smtp.mood.send_replace(mood);
@@ -120,14 +120,53 @@ async fn every_mail_arrives_from_a_server_that_fails_in_every_way_and_keeps_its_
 }
 
 #[tokio::test]
-async fn what_a_server_will_never_take_is_not_tried_again() {
+async fn permanently_refused_mail_is_not_retried() {
     let smtp = Smtp::start(Mood::Strict).await;
     let (app, context) = with(&smtp).await;
-    notify(&app.user("ann").await, "bob@example.org", "hello").await;
+    notify(&app.superuser("root").await, "bob@example.org", "hello").await;
     work_off(&context, context.accounts.now()).await.unwrap();
     let dead = queue::list(&app.state.db, Status::Dead, 10).await.unwrap();
     assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1, 1]);
     assert!(dead[0].last_error.as_ref().unwrap().contains("no such mailbox"), "{dead:?}");
+}
+
+#[tokio::test]
+async fn user_notifies_own_address_only() {
+    let app = TestApp::start().await;
+    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
+    for email in ["bob@example.org", "ann@example.com.example.org", "root@example.com"] {
+        let body = json!({ "email": email, "message": "hello" });
+        ann.post("/notifications", body).await.error(StatusCode::FORBIDDEN);
+    }
+    notify(&ann, "Ann@Example.com", "hello").await;
+    assert!(app.outbox.next("Ann@Example.com").await.contains("hello"));
+    notify(&root, "bob@example.org", "hello").await;
+    assert!(app.outbox.next("bob@example.org").await.contains("hello"));
+}
+
+#[tokio::test]
+async fn repeated_request_with_idempotency_key_uses_no_quota() {
+    let app = TestApp::with(|settings| {
+        settings.rate_limit.enabled = true;
+        settings.rate_limit.login_attempts = 2;
+    })
+    .await;
+    let ann = app.user("ann").await;
+    let send = async |key: &str, message: &str| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        let body = json!({ "email": "ann@example.com", "message": message }).to_string();
+        ann.send(Method::POST, "/notifications", &headers, body.into()).await
+    };
+    for _ in 0..5 {
+        send("one", "hello").await.expect(StatusCode::ACCEPTED);
+    }
+    for _ in 0..5 {
+        send("two", "hello").await.expect(StatusCode::ACCEPTED);
+    }
+    send("three", "hello").await.error(StatusCode::TOO_MANY_REQUESTS);
+    send("one", "hello").await.expect(StatusCode::ACCEPTED);
+    // Not the same request.
+    send("one", "bye").await.error(StatusCode::TOO_MANY_REQUESTS);
 }
 
 const MESSAGE: &str = r#"{ "email": "OWNER@example.com", "message": "hello" }"#;
@@ -136,7 +175,7 @@ const MESSAGE: &str = r#"{ "email": "OWNER@example.com", "message": "hello" }"#;
 #[rustfmt::skip]
 pub const PERMISSIONS: Permissions = Permissions {
     rows: &[
-        row("notifications-create_notification", MESSAGE, [401, 202, 202, 202]),
+        row("notifications-create_notification", MESSAGE, [401, 202, 403, 202]),
     ],
     placeholders: &[],
 };

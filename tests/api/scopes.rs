@@ -1,8 +1,12 @@
-//! What a token may be used for.
+//! Scopes of tokens and API keys.
 
 use axum::http::StatusCode;
+use keel::entities::{api_key, session};
 use keel::schemas::login::Token;
-use keel::schemas::scope::SCOPES;
+use keel::schemas::scope::{SCOPES, Scopes};
+use keel::schemas::user::{UserPage, UserRead};
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::Expr;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
@@ -15,21 +19,21 @@ async fn log_in(app: &TestApp, scope: &str) -> Token {
 }
 
 #[tokio::test]
-async fn a_login_asks_for_what_it_needs() {
+async fn login_grants_the_scopes_it_asks_for() {
     let app = TestApp::start().await;
     app.superuser("root").await;
-    for (asked, given) in [
-        ("", "me items users"),
-        (" ", "me items users"),
-        ("items:read", "items:read"),
-        ("items", "items"),
-        ("items items:read", "items"),
-        ("users me", "me users"),
-        ("me  me", "me"),
-    ] {
-        assert_eq!(log_in(&app, asked).await.scope, given, "{asked}");
+    let all = Scopes::all().to_string();
+    for asked in ["", " "] {
+        assert_eq!(log_in(&app, asked).await.scope, all, "{asked:?}");
     }
-    for unknown in ["admin", "items:write", "ME", "me,items", "*", "me\u{a0}items"] {
+    for (name, ..) in SCOPES {
+        for asked in [(*name).to_owned(), format!("{name}  {name} ")] {
+            assert_eq!(log_in(&app, &asked).await.scope, *name, "{asked:?}");
+        }
+    }
+    let names: Vec<&str> = SCOPES.iter().rev().map(|(name, ..)| *name).collect();
+    assert_eq!(log_in(&app, &names.join(" ")).await.scope, all, "in any order, without those that others include");
+    for unknown in ["admin", "me:write", "ME", "me,users", "*", "me\u{a0}users"] {
         let form = [("username", "root"), ("password", PASSWORD), ("scope", unknown)];
         let problems = app.anonymous().form("/token", &form).await.problems();
         assert_eq!(problems, ["body.scope: string_pattern_mismatch"], "{unknown}");
@@ -37,14 +41,43 @@ async fn a_login_asks_for_what_it_needs() {
 }
 
 #[tokio::test]
-async fn a_refresh_keeps_the_scopes() {
+async fn refresh_keeps_the_scopes() {
     let app = TestApp::start().await;
     app.superuser("root").await;
-    let token = log_in(&app, "items:read").await;
+    let token = log_in(&app, "users").await;
     let body = json!({ "refresh_token": token.refresh_token });
     let next: Token = app.anonymous().post("/login/refresh", body).await.ok();
-    assert_eq!(next.scope, "items:read");
-    app.bearer(&next.access_token).post("/items", json!({ "title": "x" })).await.error(StatusCode::FORBIDDEN);
+    assert_eq!(next.scope, "users");
+    app.bearer(&next.access_token).get("/users/me").await.error(StatusCode::FORBIDDEN);
+}
+
+/// As after a rolling release, or after a resource was removed.
+#[tokio::test]
+async fn unknown_stored_scopes_are_ignored() {
+    let app = TestApp::with(|settings| settings.auth.session_cache_ms = 0).await;
+    let root = app.superuser("root").await;
+    let body = json!({ "name": "ci", "scope": "users" });
+    let key: Value = root.post("/users/me/api-keys", body).await.created();
+    let machine = app.bearer(key["key"].as_str().unwrap());
+    let db = &app.state.db;
+    let stored = Expr::value("kettles users me");
+    session::Entity::update_many().col_expr(session::Column::Scopes, stored).exec(db).await.unwrap();
+    let stored = Expr::value("users kettles");
+    api_key::Entity::update_many().col_expr(api_key::Column::Scopes, stored).exec(db).await.unwrap();
+
+    machine.get("/users").await.ok::<UserPage>();
+    let body = json!({ "refresh_token": root.refresh_token });
+    let next: Token = app.anonymous().post("/login/refresh", body).await.ok();
+    assert_eq!(next.scope, "kettles users me", "another version may know it");
+    let root = app.bearer(&next.access_token);
+    root.get("/users/me").await.ok::<UserRead>();
+    root.get("/users").await.ok::<UserPage>();
+    assert_eq!(root.get("/users/me/sessions").await.ok::<Value>()["data"][0]["scope"], "kettles users me");
+    assert_eq!(root.get("/users/me/api-keys").await.ok::<Value>()["data"][0]["scope"], "users kettles");
+
+    let stored = Expr::value("kettles");
+    api_key::Entity::update_many().col_expr(api_key::Column::Scopes, stored).exec(db).await.unwrap();
+    machine.get("/users").await.error(StatusCode::FORBIDDEN);
 }
 
 /// The scopes of an operation, and whether a key may be used for it, as the document says.
@@ -55,7 +88,7 @@ fn documented(operation: &Value) -> Option<(Vec<String>, bool)> {
     Some((scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect(), keys))
 }
 
-/// The path with an id of nothing in each place, and a body that says nothing: only who may call is of interest.
+/// The status for a request with nil ids and an empty body, which is enough to see whether the caller is allowed.
 async fn status(client: &Client, method: &axum::http::Method, path: &str) -> StatusCode {
     let parts =
         path.split('/').map(|part| if part.starts_with('{') { uuid::Uuid::nil().to_string() } else { part.to_owned() });
@@ -64,16 +97,16 @@ async fn status(client: &Client, method: &axum::http::Method, path: &str) -> Sta
 }
 
 #[tokio::test]
-async fn every_operation_demands_the_scopes_that_the_document_says() {
+async fn every_operation_requires_its_documented_scopes() {
     let app = TestApp::start().await;
     app.superuser("root").await;
     for operation in operations() {
         let (id, path) = (&operation.value["operationId"], operation.path);
         let Some((needed, keys)) = documented(operation.value) else { continue };
         for &(scope, bits, _) in SCOPES {
-            // It may end the session.
+            // The operation may end the session.
             let token = app.bearer(&log_in(&app, scope).await.access_token);
-            // Not an operation that would delete the superuser whose scopes are tried.
+            // This one would delete the user of the test.
             if path.ends_with("/users/me") && operation.method == "DELETE" && scope == "me" {
                 continue;
             }
@@ -99,7 +132,7 @@ async fn every_operation_demands_the_scopes_that_the_document_says() {
 }
 
 #[test]
-fn the_document_names_every_scope() {
+fn document_names_every_scope() {
     let flow = &DOCUMENT["components"]["securitySchemes"]["oauth2"]["flows"]["password"];
     let names: Vec<&String> = flow["scopes"].as_object().unwrap().keys().collect();
     for (name, ..) in SCOPES {

@@ -1,10 +1,11 @@
-//! Sessions: opened by a login, refreshed, and ended by everything that should end them.
+//! Sessions: how they begin, are listed and end. Refreshing is in `refresh`.
 
 mod refresh;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use keel::schemas::login::Token;
+use keel::schemas::scope::Scopes;
 use keel::schemas::session::SessionPage;
 use keel::schemas::user::{UserPage, UserRead};
 use keel::services::account::AccountContext;
@@ -27,7 +28,7 @@ async fn again(app: &TestApp, client: &Client) -> Client {
     Client { user: client.user.clone(), refresh_token: Some(token.refresh_token), ..app.bearer(&token.access_token) }
 }
 
-/// Neither of its tokens is good any more.
+/// Both tokens of the session are refused.
 #[track_caller]
 fn is_over(session: &Client) -> impl Future<Output = ()> {
     let session = session.clone();
@@ -43,7 +44,7 @@ async fn sessions(client: &Client) -> SessionPage {
 }
 
 #[tokio::test]
-async fn a_login_is_seen_among_the_sessions() {
+async fn login_is_listed_among_the_sessions() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let form = [("content-type", "application/x-www-form-urlencoded"), ("user-agent", "kettle/1.0 \u{1b}[31m")];
@@ -55,13 +56,13 @@ async fn a_login_is_seen_among_the_sessions() {
     let seen = sessions(&phone).await;
     assert_eq!(seen.count, 2);
     assert_eq!((seen.data[0].is_current, seen.data[1].is_current), (true, false), "newest first");
-    assert_eq!((seen.data[0].scope.as_str(), seen.data[1].scope.as_str()), ("me", "me items users"));
+    assert_eq!((seen.data[0].scope.as_str(), seen.data[1].scope.as_str()), ("me", &*Scopes::all().to_string()));
     assert!(sessions(&ann).await.data[1].is_current);
-    assert_eq!(sessions(&app.user("bob").await).await.count, 1, "only his own");
+    assert_eq!(sessions(&app.user("bob").await).await.count, 1, "only their own");
 }
 
 #[tokio::test]
-async fn a_session_says_which_program_it_is_of() {
+async fn user_agent_is_stored_cut_to_255_characters() {
     let app = TestApp::start().await;
     app.user("ann").await;
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("user-agent", &"x".repeat(300))];
@@ -72,7 +73,7 @@ async fn a_session_says_which_program_it_is_of() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_the_session_and_no_other() {
+async fn logout_ends_one_session() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let phone = again(&app, &ann).await;
@@ -83,7 +84,7 @@ async fn a_logout_ends_the_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_logout_everywhere_ends_all_of_them() {
+async fn logout_all_ends_all_sessions_of_the_user() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let phone = again(&app, &ann).await;
@@ -94,7 +95,7 @@ async fn a_logout_everywhere_ends_all_of_them() {
 }
 
 #[tokio::test]
-async fn one_of_the_own_sessions_can_be_ended() {
+async fn own_session_can_be_ended_by_id() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let phone = again(&app, &ann).await;
@@ -108,7 +109,7 @@ async fn one_of_the_own_sessions_can_be_ended() {
 }
 
 #[tokio::test]
-async fn a_new_password_ends_the_other_sessions() {
+async fn password_change_ends_the_other_sessions() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let phone = again(&app, &ann).await;
@@ -120,7 +121,7 @@ async fn a_new_password_ends_the_other_sessions() {
 }
 
 #[tokio::test]
-async fn what_a_superuser_does_ends_all_sessions_of_the_user() {
+async fn change_by_a_superuser_ends_all_sessions_of_the_user() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
     for (name, change) in [("ann", json!({ "password": OTHER })), ("bob", json!({ "is_active": false }))] {
@@ -138,11 +139,11 @@ async fn what_a_superuser_does_ends_all_sessions_of_the_user() {
 }
 
 #[tokio::test]
-async fn a_session_ends_when_it_rests_too_long_and_in_any_case() {
+async fn session_expires_when_unused_and_at_its_maximum_age() {
     let app = TestApp::with(|settings| {
         settings.auth.refresh_token_seconds = 1000;
         settings.auth.session_seconds = 2500;
-        // Its second is one of the system's clock.
+        // The cache goes by the system's clock.
         settings.auth.session_cache_ms = 0;
     })
     .await;
@@ -161,7 +162,7 @@ async fn a_session_ends_when_it_rests_too_long_and_in_any_case() {
 }
 
 #[tokio::test]
-async fn what_another_process_ends_is_over_here_within_the_second() {
+async fn logout_on_another_process_counts_within_a_second() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let elsewhere = Client { app: app.elsewhere().await, ..ann.clone() };
@@ -177,7 +178,7 @@ async fn what_another_process_ends_is_over_here_within_the_second() {
 }
 
 #[tokio::test]
-async fn within_the_second_the_database_is_not_asked_who_it_is() {
+async fn cached_session_needs_no_query() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let accounts =
@@ -186,12 +187,12 @@ async fn within_the_second_the_database_is_not_asked_who_it_is() {
     ann.get("/users/me").await.ok::<UserRead>();
     app.state.db.clone().close().await.unwrap();
     ann.get("/users/me").await.ok::<UserRead>();
-    ann.get("/items").await.error(StatusCode::SERVICE_UNAVAILABLE);
+    ann.get("/users/me/sessions").await.error(StatusCode::SERVICE_UNAVAILABLE);
 }
 
-/// Whoever has verified the old password when it is changed must not come in with it afterwards.
+/// A login may verify the old password just before it is changed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_with_the_old_password_does_not_outlive_its_change() {
+async fn concurrent_login_with_old_password_does_not_survive_its_change() {
     let app = TestApp::start().await;
     for round in 0..10 {
         let name = format!("ann-{round}");

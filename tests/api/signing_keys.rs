@@ -1,4 +1,4 @@
-//! The keys that sign tokens, and how they are replaced.
+//! The keys that sign access tokens, and their rotation.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode};
 use keel::core::config::AuthSettings;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::app::build;
 use crate::support::{Client, TestApp};
 
-/// Made with `openssl genpkey -algorithm ed25519`, for nothing else.
+/// Made with `openssl genpkey -algorithm ed25519`, for these tests only.
 const PRIVATE: [&str; 2] = [
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n",
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEzNCJso/5banbbDRuwRTg9bijGfNaumJNqM9u1PuKb7\n-----END PRIVATE KEY-----\n",
@@ -25,7 +25,7 @@ async fn with_keys(app: &TestApp, change: impl FnOnce(&mut AuthSettings)) -> App
     build(&keel::state::AppState::new(settings, db, app.state.accounts.clock.clone()).unwrap())
 }
 
-/// What this client is answered by the application with other keys.
+/// The response of the application with other keys.
 async fn at(client: &Client, app: &App) -> crate::support::Answer {
     Client { app: app.clone(), ..client.clone() }.get("/users/me").await
 }
@@ -36,7 +36,7 @@ async fn key_set(app: &App) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_secret_key_is_replaced_without_logging_anybody_out() {
+async fn rotated_secret_key_keeps_sessions() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let old = app.state.settings.auth.secret_key.clone();
@@ -49,7 +49,7 @@ async fn a_secret_key_is_replaced_without_logging_anybody_out() {
 }
 
 #[tokio::test]
-async fn another_service_can_check_a_token_by_the_key_set() {
+async fn token_verifies_with_the_published_key_set() {
     let app = TestApp::with(|settings| settings.auth.private_key = Some(PRIVATE[0].into())).await;
     let ann = app.user("ann").await;
     let [key] = &key_set(&app.app).await[..] else { panic!("one key") };
@@ -71,7 +71,7 @@ async fn another_service_can_check_a_token_by_the_key_set() {
 }
 
 #[tokio::test]
-async fn a_private_key_is_replaced_without_logging_anybody_out() {
+async fn rotated_private_key_keeps_sessions() {
     let app = TestApp::with(|settings| settings.auth.private_key = Some(PRIVATE[0].into())).await;
     let ann = app.user("ann").await;
     let x = key_set(&app.app).await[0]["x"].as_str().unwrap().to_owned();
@@ -88,7 +88,7 @@ async fn a_private_key_is_replaced_without_logging_anybody_out() {
 }
 
 #[tokio::test]
-async fn from_a_secret_to_a_private_key() {
+async fn change_from_secret_to_private_key_keeps_sessions() {
     let app = TestApp::start().await;
     assert!(key_set(&app.app).await.is_empty());
     let ann = app.user("ann").await;
@@ -102,9 +102,9 @@ async fn from_a_secret_to_a_private_key() {
     at(&ann, &with.await).await.ok::<UserRead>();
 }
 
-/// The oldest trick there is: the public key as the secret of HS256.
+/// A classic attack: the public key as the secret of HS256.
 #[tokio::test]
-async fn the_public_key_signs_nothing() {
+async fn public_key_as_hmac_secret_is_refused() {
     let app = TestApp::with(|settings| settings.auth.private_key = Some(PRIVATE[0].into())).await;
     let ann = app.user("ann").await;
     let key = key_set(&app.app).await[0].clone();
@@ -120,7 +120,7 @@ async fn the_public_key_signs_nothing() {
             }
         }
     }
-    // Nor does a key of the same kind that is not ours, whatever it calls itself.
+    // Another key of the same kind is refused as well, whatever its `kid`.
     let other = EncodingKey::from_ed_pem(PRIVATE[1].as_bytes()).unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();
     let forged = jsonwebtoken::encode(&header, &claims, &other).unwrap();
@@ -130,7 +130,7 @@ async fn the_public_key_signs_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_told_at_the_start() {
+async fn invalid_key_is_reported_at_startup() {
     let app = TestApp::start().await;
     for (pem, x, key) in [
         (Some("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"), None, "auth.private_key"),

@@ -19,7 +19,7 @@ async fn ticket_of(client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn a_ticket_opens_a_socket_once() {
+async fn ticket_opens_one_websocket() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let ticket = ticket_of(&ann).await;
@@ -31,7 +31,7 @@ async fn a_ticket_opens_a_socket_once() {
 }
 
 #[tokio::test]
-async fn it_is_random_and_only_its_hash_is_stored() {
+async fn ticket_is_random_and_stored_as_a_hash() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let (one, another) = (ticket_of(&ann).await, ticket_of(&ann).await);
@@ -44,7 +44,7 @@ async fn it_is_random_and_only_its_hash_is_stored() {
 }
 
 #[tokio::test]
-async fn of_many_who_try_it_at_once_on_two_processes_one_is_let_in() {
+async fn concurrent_uses_on_two_processes_succeed_once() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let elsewhere = app.listen_elsewhere().await;
@@ -59,7 +59,7 @@ async fn of_many_who_try_it_at_once_on_two_processes_one_is_let_in() {
 }
 
 #[tokio::test]
-async fn it_is_good_for_half_a_minute() {
+async fn ticket_expires_after_thirty_seconds() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let (early, late) = (ticket_of(&ann).await, ticket_of(&ann).await);
@@ -67,13 +67,13 @@ async fn it_is_good_for_half_a_minute() {
     assert!(Chat::open(server.address, &format!("/ws?ticket={early}"), &[]).await.is_ok());
     app.travel(TimeDelta::seconds(1));
     assert_eq!(Chat::open(server.address, &format!("/ws?ticket={late}"), &[]).await.err(), Some(401));
-    // The next one that is made takes it away.
+    // The next ticket of the session deletes expired ones.
     ticket_of(&ann).await;
     assert_eq!(ticket::Entity::find().all(&app.state.db).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn it_ends_with_its_session() {
+async fn ticket_ends_with_its_session() {
     let app = TestApp::start().await;
     let (server, ann, root) = (app.listen().await, app.user("ann").await, app.superuser("root").await);
     let path = format!("/ws?ticket={}", ticket_of(&ann).await);
@@ -89,7 +89,7 @@ async fn it_ends_with_its_session() {
 }
 
 #[tokio::test]
-async fn nothing_else_is_one() {
+async fn other_texts_are_refused_as_tickets() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let refresh_token = ann.refresh_token.clone().unwrap();
@@ -98,18 +98,18 @@ async fn nothing_else_is_one() {
         let refused = Chat::open(server.address, &format!("/ws?ticket={ticket}"), &[]).await;
         assert_eq!(refused.err(), Some(401), "{ticket}");
     }
-    // And it is nothing else.
+    // A ticket is no access token.
     app.bearer(&ticket_of(&ann).await).get("/users/me").await.is_unauthorized();
 }
 
 #[tokio::test]
-async fn who_has_not_logged_in_himself_gets_none() {
+async fn ticket_needs_a_session_with_scope_me() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let body = json!({ "name": "ci", "scope": "items" });
+    let body = json!({ "name": "ci", "scope": "users" });
     let key: Value = ann.post("/users/me/api-keys", body).await.created();
     app.bearer(key["key"].as_str().unwrap()).post("/ws/ticket", json!({})).await.error(StatusCode::FORBIDDEN);
-    let form = [("username", "ann"), ("password", PASSWORD), ("scope", "items")];
+    let form = [("username", "ann"), ("password", PASSWORD), ("scope", "users")];
     let token: Value = app.anonymous().form("/token", &form).await.ok();
     let narrow = app.bearer(token["access_token"].as_str().unwrap());
     narrow.post("/ws/ticket", json!({})).await.error(StatusCode::FORBIDDEN);

@@ -1,4 +1,4 @@
-//! Tokens that nobody issued: each is answered 401, none gets in and none is a 500.
+//! Access tokens that the service has not issued get 401.
 
 use axum::http::{HeaderValue, Method, Request, StatusCode};
 use jsonwebtoken::Algorithm;
@@ -19,19 +19,19 @@ fn is_refused(answer: Answer, what: &str) {
     answer.is_unauthorized();
 }
 
-/// Without this, every other test here could pass for a reason of its own.
+/// Without this, the other tests here could pass for a wrong reason.
 #[tokio::test]
-async fn the_forger_knows_how_to_make_a_good_token() {
+async fn forgery_without_change_is_accepted() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let me: UserRead = try_in(&app, &Forgery::of(&ann).sign()).await.ok();
     assert_eq!(Some(me), ann.user);
     let me: UserRead = try_in(&app, &Forgery::of(&ann).claim("more", json!([1])).sign()).await.ok();
-    assert_eq!(me.id, ann.id(), "claims of no meaning here do no harm");
+    assert_eq!(me.id, ann.id(), "unknown claims are ignored");
 }
 
 #[tokio::test]
-async fn the_algorithm_is_not_the_senders_choice() {
+async fn other_algorithms_are_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let names = [
@@ -57,7 +57,7 @@ async fn the_algorithm_is_not_the_senders_choice() {
 }
 
 #[tokio::test]
-async fn another_key_signs_nothing() {
+async fn tokens_of_other_keys_are_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let right = String::from_utf8(Forgery::of(&ann).key).unwrap();
@@ -70,7 +70,7 @@ async fn another_key_signs_nothing() {
 }
 
 #[tokio::test]
-async fn no_character_of_a_token_may_change_or_miss() {
+async fn changed_or_cut_tokens_are_refused() {
     let app = TestApp::start().await;
     let token = app.user("ann").await.token.unwrap();
     try_in(&app, &token).await.ok::<UserRead>();
@@ -89,7 +89,7 @@ async fn no_character_of_a_token_may_change_or_miss() {
 }
 
 #[tokio::test]
-async fn every_claim_is_needed_and_of_its_type() {
+async fn missing_or_mistyped_claims_are_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let claims = Forgery::of(&ann).claims;
@@ -112,7 +112,7 @@ async fn every_claim_is_needed_and_of_its_type() {
 }
 
 #[tokio::test]
-async fn a_token_is_for_its_time_place_and_user() {
+async fn tokens_for_another_time_audience_or_user_are_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let now = jsonwebtoken::get_current_timestamp();
@@ -138,7 +138,7 @@ async fn a_token_is_for_its_time_place_and_user() {
 }
 
 #[tokio::test]
-async fn the_header_says_nothing_but_type_and_algorithm() {
+async fn extra_header_members_are_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     is_refused(try_in(&app, &Forgery::of(&ann).without("typ").sign()).await, "no typ");
@@ -166,7 +166,7 @@ async fn the_header_says_nothing_but_type_and_algorithm() {
 }
 
 #[tokio::test]
-async fn one_authorization_header_of_one_scheme_is_taken() {
+async fn exactly_one_bearer_header_is_accepted() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let token = ann.token.clone().unwrap();
@@ -213,13 +213,13 @@ async fn one_authorization_header_of_one_scheme_is_taken() {
 }
 
 #[tokio::test]
-async fn the_token_of_somebody_who_is_gone_is_no_good() {
+async fn tokens_of_deleted_and_inactive_users_are_refused() {
     let app = TestApp::start().await;
     let (ann, bob, root) = (app.user("ann").await, app.user("bob").await, app.superuser("root").await);
     root.delete(&format!("/users/{}", ann.id())).await.is_no_content();
     root.patch(&format!("/users/{}", bob.id()), json!({ "is_active": false })).await.ok::<UserRead>();
     for gone in [ann, bob] {
-        is_refused(gone.get("/users/me").await, "his own token");
+        is_refused(gone.get("/users/me").await, "their own token");
         is_refused(try_in(&app, &Forgery::of(&gone).sign()).await, "a new one");
     }
 }

@@ -6,8 +6,9 @@ mod settings;
 mod sources;
 
 pub use settings::{
-    AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, JobSettings, LogFormat, MailSettings,
-    RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings, UpstreamSettings, WebsocketSettings,
+    AuditSettings, AuthSettings, CorsSettings, DatabaseSettings, Environment, FirstSuperuser, JobSettings, LogFormat,
+    MailSettings, RateLimitSettings, RedisSettings, ServerSettings, Settings, TelemetrySettings, UpstreamSettings,
+    WebsocketSettings,
 };
 use sources::Merged;
 pub use sources::Sources;

@@ -17,6 +17,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
     pub auth: AuthSettings,
+    pub audit: AuditSettings,
     pub rate_limit: RateLimitSettings,
     pub mail: MailSettings,
     pub jobs: JobSettings,
@@ -112,6 +113,8 @@ pub struct AuthSettings {
     #[schemars(range(max = 1000))]
     pub session_cache_ms: u64,
     pub recent_login_seconds: u32,
+    #[schemars(range(min = 1, max = 3650))]
+    pub api_key_max_days: u32,
     #[schemars(range(min = 1))]
     pub reset_token_seconds: u32,
     #[schemars(range(min = 1))]
@@ -125,6 +128,13 @@ pub struct AuthSettings {
     pub hash_memory_kib: u32,
     #[schemars(range(min = 1, max = 1000))]
     pub hash_iterations: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditSettings {
+    #[schemars(range(min = 1, max = 36_500))]
+    pub keep_days: u32,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -6,4 +6,4 @@ mod tokens;
 
 pub use passwords::{HashError, Passwords, Verdict, Weakness};
 pub use secrets::{API_KEY_PREFIX, RefreshToken, hash_secret, new_secret};
-pub use tokens::{Claims, InvalidToken, IssuedToken, Tokens};
+pub use tokens::{Claims, InvalidToken, IssuedToken, TokenSubject, Tokens};

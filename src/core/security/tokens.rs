@@ -1,5 +1,5 @@
 //! Access tokens: JWT (RFC 7519) in the profile of RFC 9068. Signed with HS256 and the secret key or, when a
-//! private key is set, with `EdDSA` (RFC 8037), so that other services can check them with the public half.
+//! private key is set, with `EdDSA` (RFC 8037), so that other services can verify them with the public key.
 
 use std::sync::Arc;
 
@@ -9,24 +9,24 @@ use jsonwebtoken::jwk::{
 };
 use jsonwebtoken::jwk::{CommonParameters, EllipticCurve, OctetKeyPairType};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::secrets::{self, RefreshToken, fingerprint};
 use crate::core::config::AuthSettings;
 
-/// The header's `typ`, so that no other kind of JWT passes for an access token.
+/// The header's `typ`, so that no other kind of JWT is accepted as an access token.
 const TYPE: &str = "at+jwt";
-/// How far clocks may be apart, in seconds.
+/// How far clocks of different machines may differ, in seconds.
 const LEEWAY: i64 = 10;
 
-/// The token is not one of ours, or not valid now.
+/// The token was not issued by this service, or is not valid now.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid access token")]
 pub struct InvalidToken;
 
-/// What an access token says. Every claim is required.
+/// The claims of an access token. All are required.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
     /// Issuer.
@@ -37,11 +37,11 @@ pub struct Claims {
     pub sub: Uuid,
     /// The session's id.
     pub sid: Uuid,
-    /// What the token may be used for.
+    /// The scopes, separated by spaces.
     pub scope: String,
-    /// When it ends, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub exp: i64,
-    /// When it begins.
+    /// From when it is valid.
     pub nbf: i64,
     /// When it was issued.
     pub iat: i64,
@@ -49,15 +49,25 @@ pub struct Claims {
     pub jti: Uuid,
 }
 
-/// A token and for how many seconds it is good.
+/// Whom and what an access token is for.
+pub struct TokenSubject {
+    /// The user's id.
+    pub user: Uuid,
+    /// The session's id.
+    pub session: Uuid,
+    /// The scopes, separated by spaces.
+    pub scope: String,
+}
+
+/// A new access token.
 pub struct IssuedToken {
     /// The token.
     pub text: String,
-    /// For how many seconds it is good.
+    /// Seconds until it expires.
     pub expires_in: u64,
 }
 
-/// Issues and checks tokens. Clones share the keys.
+/// Issues and verifies tokens. Clones share the keys.
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
 
@@ -65,85 +75,96 @@ struct Inner {
     settings: AuthSettings,
     header: Header,
     encoding: EncodingKey,
-    /// Each key with the one header that it may come with.
-    decoding: Vec<(Header, DecodingKey)>,
+    verifying: Vec<VerifyingKey>,
     jwks: JwkSet,
 }
 
+/// A key that verifies tokens.
+struct VerifyingKey {
+    /// The only header that tokens of this key may have.
+    header: Header,
+    key: DecodingKey,
+}
+
+/// The header of a token that is signed with a secret key.
+fn secret_header() -> Header {
+    Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) }
+}
+
+impl VerifyingKey {
+    fn secret(key: &SecretString) -> Self {
+        Self { header: secret_header(), key: DecodingKey::from_secret(key.expose_secret().as_bytes()) }
+    }
+
+    /// Names the public key by its thumbprint (RFC 7638), and gives what verifies with it.
+    fn public(jwk: &mut Jwk) -> Result<Self, jsonwebtoken::errors::Error> {
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
+        jwk.common.key_id = Some(kid.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let header = Header { typ: Some(TYPE.to_owned()), kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
+        Ok(Self { header, key: DecodingKey::from_jwk(jwk)? })
+    }
+}
+
 impl Tokens {
-    /// Reads keys, issuer, audience and life spans from the settings.
+    /// Reads keys, issuer, audience and lifetimes from the settings.
     ///
     /// # Errors
-    /// For a key that is none; names the setting.
+    /// When a setting is not a key; the message names the setting.
     pub fn new(settings: &AuthSettings) -> Result<Self, String> {
-        let secret = settings.secret_key.expose_secret().as_bytes();
-        let mut header = Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
-        let with_secret = |key: &[u8]| (header.clone(), DecodingKey::from_secret(key));
-        let mut decoding: Vec<_> =
-            settings.previous_secret_keys.iter().map(|key| with_secret(key.expose_secret().as_bytes())).collect();
+        let mut verifying: Vec<_> = settings.previous_secret_keys.iter().map(VerifyingKey::secret).collect();
         let mut jwks = JwkSet { keys: Vec::new() };
-        let encoding = match &settings.private_key {
+        let (header, encoding) = match &settings.private_key {
             None => {
-                decoding.insert(0, with_secret(secret));
-                EncodingKey::from_secret(secret)
+                verifying.insert(0, VerifyingKey::secret(&settings.secret_key));
+                (secret_header(), EncodingKey::from_secret(settings.secret_key.expose_secret().as_bytes()))
             }
             Some(pem) => {
                 let refused = |_| "auth.private_key: not an Ed25519 key in PEM".to_owned();
-                let key = EncodingKey::from_ed_pem(pem.expose_secret().as_bytes()).map_err(refused)?;
-                jwks.keys.push(Jwk::from_encoding_key(&key, Algorithm::EdDSA).map_err(refused)?);
-                key
+                let encoding = EncodingKey::from_ed_pem(pem.expose_secret().as_bytes()).map_err(refused)?;
+                let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::EdDSA).map_err(refused)?;
+                let current = VerifyingKey::public(&mut jwk).map_err(refused)?;
+                let header = current.header.clone();
+                jwks.keys.push(jwk);
+                verifying.push(current);
+                (header, encoding)
             }
         };
-        jwks.keys.extend(settings.previous_public_keys.iter().map(|x| public_key(x)));
-        for jwk in &mut jwks.keys {
+        for x in &settings.previous_public_keys {
             let refused = |_| "auth.previous_public_keys: not the `x` of an Ed25519 key".to_owned();
-            let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(refused)?;
-            jwk.common.key_id = Some(kid.clone());
-            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-            let header = Header { typ: Some(TYPE.to_owned()), kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
-            decoding.push((header, DecodingKey::from_jwk(jwk).map_err(refused)?));
+            let mut jwk = public_key(x);
+            verifying.push(VerifyingKey::public(&mut jwk).map_err(refused)?);
+            jwks.keys.push(jwk);
         }
-        if settings.private_key.is_some()
-            && let Some(current) = jwks.keys.first()
-        {
-            header.alg = Algorithm::EdDSA;
-            header.kid.clone_from(&current.common.key_id);
-        }
-        Ok(Self(Arc::new(Inner { settings: settings.clone(), header, encoding, decoding, jwks })))
+        Ok(Self(Arc::new(Inner { settings: settings.clone(), header, encoding, verifying, jwks })))
     }
 
-    /// The life spans.
+    /// The lifetimes and rules.
     #[must_use]
     pub fn settings(&self) -> &AuthSettings {
         &self.0.settings
     }
 
-    /// The public keys with which others can check the tokens (RFC 7517); none when they are signed with a secret.
+    /// The public keys that verify the tokens (RFC 7517); empty when tokens are signed with a secret key.
     #[must_use]
     pub fn jwks(&self) -> &JwkSet {
         &self.0.jwks
     }
 
-    /// A token for the user's session, good from `now` on.
+    /// A new token, valid from `now` on.
     ///
     /// # Errors
     /// When the key cannot sign.
-    pub fn issue(
-        &self,
-        user: Uuid,
-        session: Uuid,
-        scope: String,
-        now: DateTime<Utc>,
-    ) -> Result<IssuedToken, jsonwebtoken::errors::Error> {
+    pub fn issue(&self, subject: TokenSubject, now: DateTime<Utc>) -> Result<IssuedToken, jsonwebtoken::errors::Error> {
         let Inner { settings, header, encoding, .. } = &*self.0;
         let issued = now.timestamp();
         let seconds = settings.access_token_seconds;
         let claims = Claims {
             iss: settings.issuer.clone(),
             aud: settings.audience.clone(),
-            sub: user,
-            sid: session,
-            scope,
+            sub: subject.user,
+            sid: subject.session,
+            scope: subject.scope,
             exp: issued + i64::from(seconds),
             nbf: issued,
             iat: issued,
@@ -153,29 +174,29 @@ impl Tokens {
         Ok(IssuedToken { text, expires_in: seconds.into() })
     }
 
-    /// What the token says, when it is one of ours and good at this time.
+    /// The claims of a token that this service has issued and that is valid at `now`.
     ///
     /// # Errors
-    /// For everything else, without saying why.
+    /// For every other text, without a reason.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
-        let Inner { settings, decoding, .. } = &*self.0;
+        let Inner { settings, verifying, .. } = &*self.0;
         let header = decode_header(token).map_err(|_| InvalidToken)?;
-        // The header of ours and nothing else: no `jwk`, `jku`, `x5u`, `crit`. It leaves no choice of algorithm.
-        let mut keys = decoding.iter().filter(|(ours, _)| *ours == header);
+        // Exactly the expected header: no `jwk`, `jku`, `x5u`, `crit`, and no choice of algorithm.
+        let mut keys = verifying.iter().filter(|key| key.header == header);
         let mut validation = Validation::new(header.alg);
-        // The times are checked below, against our clock.
+        // The times are checked below, against the application's clock.
         validation.validate_exp = false;
         validation.set_required_spec_claims(&["iss", "aud", "sub"]);
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
-        let claims = keys.find_map(|(_, key)| decode::<Claims>(token, key, &validation).ok());
+        let claims = keys.find_map(|key| decode::<Claims>(token, &key.key, &validation).ok());
         let claims = claims.ok_or(InvalidToken)?.claims;
         let now = now.timestamp();
-        let is_good = claims.nbf <= now + LEEWAY && claims.exp > now - LEEWAY && claims.iat == claims.nbf;
-        if is_good { Ok(claims) } else { Err(InvalidToken) }
+        let is_valid = claims.nbf <= now + LEEWAY && claims.exp > now - LEEWAY && claims.iat == claims.nbf;
+        if is_valid { Ok(claims) } else { Err(InvalidToken) }
     }
 
-    /// Tells two texts apart without telling anything about them to who does not have the secret key.
+    /// A hash that tells texts apart without revealing them, keyed with the secret key.
     #[must_use]
     pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
         fingerprint(&self.0.settings.secret_key, parts)
@@ -195,12 +216,12 @@ impl Tokens {
 
     /// The refresh token that follows this one.
     #[must_use]
-    pub fn refresh(&self, spent: &RefreshToken) -> RefreshToken {
-        spent.next(&self.0.settings.secret_key)
+    pub fn refresh(&self, used: &RefreshToken) -> RefreshToken {
+        used.next(&self.0.settings.secret_key)
     }
 }
 
-/// The public half of an Ed25519 key by its `x`, as a key set shows it (RFC 8037).
+/// An Ed25519 public key by its `x`, as in a key set (RFC 8037).
 fn public_key(x: &str) -> Jwk {
     Jwk {
         common: CommonParameters { key_algorithm: Some(KeyAlgorithm::EdDSA), ..CommonParameters::default() },

@@ -2,17 +2,17 @@
 
 use super::{Context, Failure};
 use crate::jobs::queue;
-use crate::services::account::{api_key, email_token, session, ticket};
+use crate::services::account::{api_key, audit_event, email_token, session, ticket};
 use crate::services::idempotency;
 
-/// Deletes sessions, tickets, mailed tokens and API keys that have expired, finished jobs, and the stored answers of
-/// requests that cannot be repeated any more.
+/// Deletes expired sessions, tickets, mailed tokens, API keys, stored responses and audit events, and finished jobs.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let (db, now) = (&context.accounts.db, context.accounts.now());
     let count = session::delete_expired(db, now).await?
         + ticket::delete_expired(db, now).await?
         + email_token::delete_expired(db, now).await?
         + api_key::delete_expired(db, now).await?
+        + audit_event::delete_expired(&context.accounts).await?
         + idempotency::delete_expired(db, now).await?
         + queue::delete_expired(db, now).await?;
     tracing::info!(count, "expired rows deleted");

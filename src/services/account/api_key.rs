@@ -1,4 +1,4 @@
-//! API keys: with which machines act for a user.
+//! API keys: programs act as a user with them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
@@ -13,6 +13,7 @@ use super::AccountContext;
 use super::audit_event::{self, Event};
 use super::principal::{Credential, Principal};
 use super::session;
+use super::user::User;
 use crate::core::client::Client;
 use crate::core::database::{Db, begin_write};
 use crate::core::security::{API_KEY_PREFIX, hash_secret, new_secret};
@@ -24,33 +25,33 @@ use crate::schemas::audit_event::AuditKind;
 use crate::schemas::page::{Page, Paging};
 use crate::schemas::scope::Scopes;
 use crate::services::page::newest_first;
+use crate::validation::schema::Problem;
 
 const NOT_FOUND: Error = Error::NotFound("API key not found");
 
-/// The use of a key is written down once in so long.
-const USE_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// How often the use of a key is recorded.
+const USE_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
 fn read_model(key: Model) -> ApiKeyRead {
     let Model { id, user_id: _, name, scopes, key_hash: _, created_at, last_used_at, expires_at } = key;
     ApiKeyRead { id, name, scope: scopes, created_at, last_used_at, expires_at }
 }
 
-/// Who showed this key. One query, or none within the second; once a minute the use is written down.
+/// The principal of this key. At most one query; the use is recorded once a minute.
 ///
 /// # Errors
-/// 401 for a key that is unknown, past or revoked, or whose user may not log in any more.
+/// 401 for a key that is unknown, expired or revoked, or whose user is not active.
 pub async fn authenticate(accounts: &AccountContext, client: &Client, key: &str) -> Result<Principal> {
     let key_hash = hash_secret(key);
     let credential = Credential::ApiKey(key_hash.clone());
-    let asked = match accounts.principals.get(&credential) {
-        Ok(caller) => return Ok(caller),
-        Err(asked) => asked,
+    let lookup = match accounts.principals.get(&credential) {
+        Ok(principal) => return Ok(principal),
+        Err(lookup) => lookup,
     };
     let now = accounts.now();
-    let good = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
     let found = Entity::find()
         .filter(Column::KeyHash.eq(key_hash))
-        .filter(good)
+        .filter(Column::ExpiresAt.gt(now))
         .find_also_related(user::Entity)
         .one(&accounts.db)
         .await?;
@@ -58,30 +59,33 @@ pub async fn authenticate(accounts: &AccountContext, client: &Client, key: &str)
     if !user.is_active {
         return Err(Error::Unauthorized);
     }
-    let scopes = Scopes::try_from(key.scopes.as_str()).map_err(Error::internal)?;
-    let caller = Principal { user: user.into(), scopes, session: None, token_expires_at: None };
-    accounts.principals.remember(credential, caller.clone(), &asked);
-    if key.last_used_at.is_none_or(|used| used + USE_RECORDED_EVERY <= now) {
-        // After the answer: nobody waits for it, and it is no reason to refuse the request.
-        let (accounts, client) = (accounts.clone(), client.clone());
-        accounts.tasks.clone().spawn(async move {
-            if let Err(error) = record_use(&accounts, &client, &key, now).await {
-                tracing::warn!(%error, cause = error.cause(), "the use of a key could not be written down");
-            }
-        });
+    let scopes = Scopes::known(&key.scopes);
+    let principal = Principal { user: user.into(), scopes, session: None, token_expires_at: None };
+    accounts.principals.insert(credential, principal.clone(), &lookup);
+    if key.last_used_at.is_none_or(|used| used + USE_INTERVAL <= now) {
+        spawn_record_use(accounts, client, key, now);
     }
-    Ok(caller)
+    Ok(principal)
 }
 
-/// Of several requests at once one writes it down.
+/// Records the use in the background: the request neither waits for it nor fails with it.
+fn spawn_record_use(accounts: &AccountContext, client: &Client, key: Model, now: DateTime<Utc>) {
+    let (accounts, client) = (accounts.clone(), client.clone());
+    accounts.tasks.clone().spawn(async move {
+        if let Err(error) = record_use(&accounts, &client, &key, now).await {
+            tracing::warn!(%error, cause = error.cause(), "recording the use of an API key failed");
+        }
+    });
+}
+
+/// Of several concurrent requests, one records the use.
 async fn record_use(accounts: &AccountContext, client: &Client, key: &Model, now: DateTime<Utc>) -> Result<()> {
-    let not_lately =
-        Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lte(now - USE_RECORDED_EVERY));
+    let is_due = Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lte(now - USE_INTERVAL));
     let transaction = begin_write(&accounts.db).await?;
     let recorded = Entity::update_many()
         .col_expr(Column::LastUsedAt, Expr::value(now))
         .filter(Column::Id.eq(key.id))
-        .filter(not_lately)
+        .filter(is_due)
         .exec(&transaction)
         .await?;
     if recorded.rows_affected > 0 {
@@ -93,52 +97,72 @@ async fn record_use(accounts: &AccountContext, client: &Client, key: &Model, now
     Ok(())
 }
 
-/// A new key of the user, which is shown this once. `held` is what the session's tokens may be used for.
+/// A user that creates a key.
+pub struct KeyCreator<'a> {
+    /// The user, as of the request's authentication.
+    pub user: &'a User,
+    /// The id of the session.
+    pub session: Uuid,
+    /// The scopes of the session's tokens.
+    pub scopes: Scopes,
+    /// The client of the request.
+    pub client: &'a Client,
+}
+
+/// Creates a key. The response is the only one that contains the key itself.
 ///
 /// # Errors
-/// 401 when the user was deleted or deactivated, or his session ended, in the meantime; 403 for a key that may do
-/// more than the token.
-pub async fn create(
-    accounts: &AccountContext,
-    client: &Client,
-    (user, session): (Uuid, Uuid),
-    held: Scopes,
-    data: ApiKeyCreate,
-) -> Result<ApiKeyCreated> {
+/// 401 if the user is not active any more, or the session has ended; 403 for scopes that the session does not have; 422
+/// for a lifetime over `auth.api_key_max_days`.
+pub async fn create(accounts: &AccountContext, creator: KeyCreator<'_>, data: ApiKeyCreate) -> Result<ApiKeyCreated> {
     let ApiKeyCreate { name, scope, expires_in_days } = data;
-    if !held.hold(scope.into()) {
+    let scopes = Scopes::from(scope);
+    if !creator.scopes.contain(scopes) {
         return Err(Error::InsufficientScope);
     }
+    let days = lifetime_days(accounts.settings().api_key_max_days, expires_in_days)?;
     let now = accounts.now();
     let key = format!("{API_KEY_PREFIX}{}", new_secret());
     let row = ActiveModel {
         id: Set(Uuid::now_v7()),
-        user_id: Set(user),
+        user_id: Set(creator.user.id),
         name: Set(name),
-        scopes: Set(Scopes::from(scope).to_string()),
+        scopes: Set(scopes.to_string()),
         key_hash: Set(hash_secret(&key)),
         created_at: Set(now),
         last_used_at: Set(None),
-        expires_at: Set(expires_in_days.map(|days| now + TimeDelta::days(days.into()))),
+        expires_at: Set(now + TimeDelta::days(days.into())),
     };
     let transaction = begin_write(&accounts.db).await?;
-    // Once more, as of now: a reset or another process may have put him out, and the key would outlive that.
-    let owner = user::Entity::find_by_id(user).lock_exclusive().one(&transaction).await?;
+    // Checked again under the lock: a key must not survive a reset or deactivation that happens now.
+    let owner = user::Entity::find_by_id(creator.user.id).lock_exclusive().one(&transaction).await?;
     if !owner.is_some_and(|owner| owner.is_active) {
         return Err(Error::Unauthorized);
     }
-    session::still_open(&transaction, session).await?;
+    session::still_open(&transaction, creator.session).await?;
     let row = row.insert(&transaction).await.map_err(super::user::user_deleted)?;
     let detail = Some(format!("key {}", row.id));
-    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, user, client) };
+    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, row.user_id, creator.client) };
     audit_event::record(&transaction, now, event).await?;
     transaction.commit().await?;
     Ok(ApiKeyCreated { key, api_key: read_model(row) })
 }
 
-/// Some of the user's keys, newest first.
-pub async fn list(db: &impl ConnectionTrait, user: Uuid, paging: Paging) -> Result<ApiKeyPage> {
-    let own = Entity::find().filter(Column::UserId.eq(user));
+/// Days until a new key expires: as requested, or the maximum.
+fn lifetime_days(max: u32, requested: Option<u32>) -> Result<u32> {
+    match requested {
+        Some(days) if days > max => {
+            let loc = vec!["body".into(), "expires_in_days".into()];
+            Err(Error::Invalid(vec![Problem::too_large(loc, max)]))
+        }
+        Some(days) => Ok(days),
+        None => Ok(max),
+    }
+}
+
+/// A page of the user's keys, newest first.
+pub async fn list(db: &impl ConnectionTrait, user: &User, paging: Paging) -> Result<ApiKeyPage> {
+    let own = Entity::find().filter(Column::UserId.eq(user.id));
     let Page { data, count } = newest_first(db, own, (Column::CreatedAt, Column::Id), paging).await?;
     Ok(Page { data: data.into_iter().map(read_model).collect(), count })
 }
@@ -146,23 +170,23 @@ pub async fn list(db: &impl ConnectionTrait, user: Uuid, paging: Paging) -> Resu
 /// Revokes one of the user's keys.
 ///
 /// # Errors
-/// 404 when it is not one of his.
-pub async fn revoke(accounts: &AccountContext, client: &Client, user: Uuid, id: Uuid) -> Result<()> {
+/// 404 if the user has no such key.
+pub async fn revoke(accounts: &AccountContext, client: &Client, user: &User, id: Uuid) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
-    let revoked = Entity::delete_many().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user)).exec(&transaction);
+    let revoked = Entity::delete_many().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user.id)).exec(&transaction);
     if revoked.await?.rows_affected == 0 {
         return Err(NOT_FOUND);
     }
     let detail = Some(format!("key {id}"));
-    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyRevoked, user, client) };
+    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyRevoked, user.id, client) };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user);
+    accounts.principals.forget(user.id);
     Ok(())
 }
 
-/// Revokes all of the user's keys, inside the caller's transaction, on the strength of a mailed link. The caller forgets the
-/// user afterwards.
+/// Revokes all keys of the user inside the given transaction, for a reset by a mailed link. After the commit the caller
+/// has to call `PrincipalCache::forget`.
 pub(super) async fn revoke_all(
     accounts: &AccountContext,
     transaction: &DatabaseTransaction,
@@ -178,7 +202,7 @@ pub(super) async fn revoke_all(
     Ok(())
 }
 
-/// Deletes expired rows, and gives their number.
+/// Deletes expired keys. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.

@@ -2,6 +2,7 @@
 
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
+use uuid::Uuid;
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
@@ -43,10 +44,8 @@ pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) 
         None => None,
     };
     let Some(user) = verified else {
-        let user = found.map(|user| user.id);
-        let event = Event { kind: AuditKind::LoginFailed, user, actor: None, client, detail: None };
-        audit_event::record(&transaction, accounts.now(), event).await?;
-        transaction.commit().await?;
+        transaction.rollback().await?;
+        record_failure(accounts, client, found.map(|user| user.id))?;
         return Err(Error::InvalidGrant);
     };
     if accounts.settings().require_verified_email && !user.email_verified {
@@ -61,4 +60,20 @@ pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) 
     audit_event::record(&transaction, accounts.now(), Event::by_user(AuditKind::Login, user.id, client)).await?;
     transaction.commit().await?;
     Ok(token)
+}
+
+/// Records a failed login; in the log only if nobody has the name, so that guesses cannot fill the table. Stored in the
+/// background: the time of the write would reveal that the account exists.
+fn record_failure(accounts: &AccountContext, client: &Client, user: Option<Uuid>) -> Result<()> {
+    if user.is_none() {
+        return audit_event::log(&Event::login_failed(None, client));
+    }
+    let (accounts, client) = (accounts.clone(), client.clone());
+    accounts.tasks.clone().spawn(async move {
+        let event = Event::login_failed(user, &client);
+        if let Err(error) = audit_event::record(&accounts.db, accounts.now(), event).await {
+            tracing::warn!(%error, cause = error.cause(), "recording a failed login failed");
+        }
+    });
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Accounts: users, sessions, API keys, mailed tokens, and what is recorded about them.
+//! Accounts: users, sessions, API keys, mailed tokens, audit events.
 
 pub mod api_key;
 pub mod audit_event;
@@ -17,12 +17,12 @@ use principal::PrincipalCache;
 use tokio_util::task::TaskTracker;
 
 use crate::core::clock::Clock;
-use crate::core::config::{AuthSettings, Settings};
+use crate::core::config::{AuditSettings, AuthSettings, Settings};
 use crate::core::database::Db;
 use crate::core::security::{Passwords, Tokens};
 use crate::jobs::signal::JobSignal;
 
-/// Everything that logging in, sessions, passwords and users need. Cheap to clone.
+/// The dependencies of the services for accounts. Cheap to clone.
 #[derive(Clone)]
 pub struct AccountContext {
     /// The pool of connections.
@@ -33,19 +33,21 @@ pub struct AccountContext {
     pub passwords: Passwords,
     /// Issues and checks access tokens.
     pub tokens: Tokens,
-    /// Who was found behind a token or key just now.
+    /// Caches the users of tokens and keys.
     pub principals: PrincipalCache,
-    /// What is done after the answer.
+    /// Runs work that requests do not wait for.
     pub tasks: TaskTracker,
-    /// Wakes the workers of this process when there is a job.
+    /// Wakes the workers of this process when a job was enqueued.
     pub job_signal: JobSignal,
+    /// How long audit events are kept.
+    pub audit: AuditSettings,
 }
 
 impl AccountContext {
-    /// What the settings say, on the given database and clock.
+    /// The context of these settings, with the given database and clock.
     ///
     /// # Errors
-    /// For a setting that is no key, cost or address; names it.
+    /// When a setting is not a usable key or cost; the message names the setting.
     pub fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, String> {
         Ok(Self {
             db,
@@ -55,6 +57,7 @@ impl AccountContext {
             principals: PrincipalCache::new(settings.auth.session_cache_ms),
             tasks: TaskTracker::new(),
             job_signal: JobSignal::default(),
+            audit: settings.audit.clone(),
         })
     }
 
@@ -64,7 +67,7 @@ impl AccountContext {
         self.clock.now()
     }
 
-    /// Life spans and rules.
+    /// Lifetimes and rules: `auth` in the settings.
     #[must_use]
     pub fn settings(&self) -> &AuthSettings {
         self.tokens.settings()

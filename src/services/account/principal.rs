@@ -1,4 +1,4 @@
-//! Who is behind a token or a key, and what was found out about that a moment ago.
+//! The user behind a token or API key, and a short-lived cache of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +11,16 @@ use uuid::Uuid;
 use super::user::User;
 use crate::schemas::scope::Scopes;
 
-/// Somebody with a good token or key.
+/// The user of a valid token or API key.
 #[derive(Clone)]
 pub struct Principal {
     /// The active user.
     pub user: Arc<User>,
-    /// What the token or key may be used for.
+    /// The scopes of the token or key.
     pub scopes: Scopes,
-    /// The session, when it is a token.
+    /// The session of a token; `None` for a key.
     pub session: Option<Uuid>,
-    /// When the token ends, when it is one.
+    /// When a token expires; `None` for a key.
     pub token_expires_at: Option<DateTime<Utc>>,
 }
 
@@ -35,87 +35,87 @@ pub struct SocketPrincipal {
     pub until: DateTime<Utc>,
 }
 
-/// What a caller showed.
+/// Identifies the token or key of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
-    /// The session that an access token names.
+    /// The session of an access token.
     Session(Uuid),
     /// The hash of an API key.
     ApiKey(String),
 }
 
-/// Principals that were looked up within the last second, so that not every request has to. Clones share them. What
-/// this process changes counts at once; what another one changes, when the second is over.
+/// Principals that were looked up within `auth.session_cache_ms`, so that not every request needs a query. Clones share
+/// them. Changes by this process count at once, changes by another process when the entry expires.
 #[derive(Clone)]
 pub struct PrincipalCache {
-    known: Arc<Mutex<Known>>,
-    forgotten: Arc<Notify>,
-    good_for: Duration,
+    entries: Arc<Mutex<Entries>>,
+    invalidated: Arc<Notify>,
+    ttl: Duration,
 }
 
 #[derive(Default)]
-struct Known {
-    entries: HashMap<Credential, Entry>,
-    /// Counts what was forgotten.
-    changes: u64,
+struct Entries {
+    by_credential: HashMap<Credential, Entry>,
+    /// The number of invalidations.
+    invalidations: u64,
 }
 
 struct Entry {
-    caller: Principal,
-    asked: Instant,
+    principal: Principal,
+    looked_up_at: Instant,
 }
 
-/// When the database was asked, and what had been forgotten by then.
-pub(super) struct Asked {
-    at: Instant,
-    changes: u64,
+/// The start of a query for a principal, after a cache miss.
+pub(super) struct Lookup {
+    started_at: Instant,
+    invalidations: u64,
 }
 
-/// Above this, what is past is thrown away before something is added.
+/// From this number of entries on, expired ones are removed before another is added.
 const CAPACITY: usize = 4096;
 
 impl PrincipalCache {
-    /// Remembers for so many milliseconds; 0 remembers nothing.
+    /// A cache whose entries live for so many milliseconds; 0 caches nothing.
     #[must_use]
     pub fn new(milliseconds: u64) -> Self {
-        Self { known: Arc::default(), forgotten: Arc::default(), good_for: Duration::from_millis(milliseconds) }
+        Self { entries: Arc::default(), invalidated: Arc::default(), ttl: Duration::from_millis(milliseconds) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The caller, or what to hand to [`Self::remember`] once the database has told.
-    pub(super) fn get(&self, credential: &Credential) -> Result<Principal, Asked> {
-        let known = self.lock();
-        match known.entries.get(credential) {
-            Some(entry) if entry.asked.elapsed() < self.good_for => Ok(entry.caller.clone()),
-            _ => Err(Asked { at: Instant::now(), changes: known.changes }),
+    /// The cached principal; or, on a miss, what [`Self::insert`] needs after the query.
+    pub(super) fn get(&self, credential: &Credential) -> Result<Principal, Lookup> {
+        let entries = self.lock();
+        match entries.by_credential.get(credential) {
+            Some(entry) if entry.looked_up_at.elapsed() < self.ttl => Ok(entry.principal.clone()),
+            _ => Err(Lookup { started_at: Instant::now(), invalidations: entries.invalidations }),
         }
     }
 
-    pub(super) fn remember(&self, credential: Credential, caller: Principal, asked: &Asked) {
-        let mut known = self.lock();
-        // What the database said may be what was forgotten in the meantime.
-        if self.good_for.is_zero() || known.changes != asked.changes {
+    pub(super) fn insert(&self, credential: Credential, principal: Principal, lookup: &Lookup) {
+        let mut entries = self.lock();
+        // After an invalidation during the query, its result may be outdated.
+        if self.ttl.is_zero() || entries.invalidations != lookup.invalidations {
             return;
         }
-        if known.entries.len() >= CAPACITY {
-            known.entries.retain(|_, entry| entry.asked.elapsed() < self.good_for);
+        if entries.by_credential.len() >= CAPACITY {
+            entries.by_credential.retain(|_, entry| entry.looked_up_at.elapsed() < self.ttl);
         }
-        known.entries.insert(credential, Entry { caller, asked: asked.at });
+        entries.by_credential.insert(credential, Entry { principal, looked_up_at: lookup.started_at });
     }
 
-    /// Something about the user has changed: the next request looks again.
+    /// Removes the user's entries, after a change of the user, a session or a key.
     pub(super) fn forget(&self, user: Uuid) {
-        let mut known = self.lock();
-        known.changes += 1;
-        known.entries.retain(|_, entry| entry.caller.user.id != user);
-        self.forgotten.notify_one();
+        let mut entries = self.lock();
+        entries.invalidations += 1;
+        entries.by_credential.retain(|_, entry| entry.principal.user.id != user);
+        self.invalidated.notify_one();
     }
 
-    /// Waits until somebody was forgotten since the last time. For one who waits.
+    /// Waits until [`Self::forget`] was called since the last time. For a single waiter.
     pub async fn forgotten(&self) {
-        self.forgotten.notified().await;
+        self.invalidated.notified().await;
     }
 }

@@ -4,20 +4,18 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
 use super::email_token::{self, after};
 use super::principal::{Credential, Principal};
+use super::user::User;
 use crate::core::client::Client;
 use crate::core::config::AuthSettings;
 use crate::core::database::{Db, begin_write};
-use crate::core::security::{Claims, RefreshToken};
+use crate::core::security::{Claims, RefreshToken, TokenSubject};
 use crate::entities::session::{ActiveModel, Column, Entity, Model};
 use crate::entities::user;
 use crate::error::{Error, Result};
@@ -30,12 +28,12 @@ use crate::services::page::newest_first;
 
 const NOT_FOUND: Error = Error::NotFound("Session not found");
 
-/// When a session ends that is used now: by resting too long, or in any case.
+/// When a session expires that is used now: after being unused for too long, or at the end of its lifetime.
 fn expiry(settings: &AuthSettings, created_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     after(now, settings.refresh_token_seconds).min(after(created_at, settings.session_seconds))
 }
 
-/// A new session, and its first tokens. Runs inside the transaction of the login.
+/// Opens a session and issues its first tokens, inside the login's transaction.
 pub(super) async fn open(
     accounts: &AccountContext,
     transaction: &DatabaseTransaction,
@@ -64,8 +62,8 @@ pub(super) async fn open(
 
 fn pair(accounts: &AccountContext, session: &Model, refresh_token: &RefreshToken) -> Result<Token> {
     let scope = session.scopes.clone();
-    let access =
-        accounts.tokens.issue(session.user_id, session.id, scope.clone(), accounts.now()).map_err(Error::internal)?;
+    let subject = TokenSubject { user: session.user_id, session: session.id, scope: scope.clone() };
+    let access = accounts.tokens.issue(subject, accounts.now()).map_err(Error::internal)?;
     Ok(Token {
         access_token: access.text,
         token_type: "bearer".to_owned(),
@@ -75,33 +73,35 @@ fn pair(accounts: &AccountContext, session: &Model, refresh_token: &RefreshToken
     })
 }
 
-/// Who showed an access token that says this. One query, or none within the second.
+/// The principal of an access token with these claims. At most one query.
 ///
 /// # Errors
-/// 401 when the session has ended, or its user may not log in any more.
+/// 401 if the session has ended, or its user is not active.
 pub async fn authenticate(accounts: &AccountContext, claims: &Claims) -> Result<Principal> {
     let credential = Credential::Session(claims.sid);
-    let says = |caller: Principal| {
-        let is_his = caller.user.id == claims.sub && Scopes::try_from(claims.scope.as_str()) == Ok(caller.scopes);
-        // Of this token: another one of the session may be remembered.
-        let token_expires_at = DateTime::from_timestamp(claims.exp, 0);
-        if is_his { Ok(Principal { token_expires_at, ..caller }) } else { Err(Error::Unauthorized) }
-    };
-    let asked = match accounts.principals.get(&credential) {
-        Ok(caller) => return says(caller),
-        Err(asked) => asked,
+    let lookup = match accounts.principals.get(&credential) {
+        Ok(principal) => return with_claims(principal, claims),
+        Err(lookup) => lookup,
     };
     let (session, user) = find_open(accounts, claims.sid).await?;
-    let scopes = Scopes::try_from(session.scopes.as_str()).map_err(Error::internal)?;
-    let caller = Principal { user: user.into(), scopes, session: Some(session.id), token_expires_at: None };
-    accounts.principals.remember(credential, caller.clone(), &asked);
-    says(caller)
+    let scopes = Scopes::known(&session.scopes);
+    let principal = Principal { user: user.into(), scopes, session: Some(session.id), token_expires_at: None };
+    accounts.principals.insert(credential, principal.clone(), &lookup);
+    with_claims(principal, claims)
+}
+
+/// The session's principal with the expiry of this token, if the token's claims are those of the session.
+fn with_claims(principal: Principal, claims: &Claims) -> Result<Principal> {
+    if principal.user.id != claims.sub || principal.scopes != Scopes::known(&claims.scope) {
+        return Err(Error::Unauthorized);
+    }
+    Ok(Principal { token_expires_at: DateTime::from_timestamp(claims.exp, 0), ..principal })
 }
 
 /// The session and its user.
 ///
 /// # Errors
-/// 401 when the session has ended, or its user may not log in any more.
+/// 401 if the session has ended, or its user is not active.
 pub(super) async fn find_open(accounts: &AccountContext, id: Uuid) -> Result<(Model, user::Model)> {
     let found = Entity::find_by_id(id)
         .filter(Column::ExpiresAt.gt(accounts.now()))
@@ -114,7 +114,7 @@ pub(super) async fn find_open(accounts: &AccountContext, id: Uuid) -> Result<(Mo
     }
 }
 
-/// Which of these sessions have not ended, with users who may log in. One query.
+/// Which of these sessions are open and belong to active users. One query.
 pub async fn open_among(accounts: &AccountContext, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
     let open = Entity::find()
         .select_only()
@@ -129,17 +129,17 @@ pub async fn open_among(accounts: &AccountContext, ids: &[Uuid]) -> Result<HashS
     Ok(open.into_iter().collect())
 }
 
-/// What the log and limits may know of a refresh token: its session, hashed.
+/// The hash that identifies the session of a refresh token, for rate limits. `None` if the text is not a refresh token.
 #[must_use]
 pub fn family(text: &str) -> Option<String> {
     RefreshToken::parse(text).map(|token| token.family_hash())
 }
 
-/// The next pair of tokens. A token that was spent a moment ago, because its answer was lost, is answered with the
-/// same refresh token again; one that was spent earlier is in two hands, and ends the session.
+/// The next pair of tokens. The refresh token is used up. Sent again within `auth.refresh_grace_seconds`, because the
+/// response was lost, it gets the same next token. Sent again later, it was probably stolen, and the session ends.
 ///
 /// # Errors
-/// 401 for every token but the newest of a session that has not ended.
+/// 401 for every token but the newest of an open session.
 pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> Result<Token> {
     let token = RefreshToken::parse(text).ok_or(Error::Unauthorized)?;
     let (now, settings) = (accounts.now(), accounts.settings());
@@ -155,11 +155,11 @@ pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> 
         return Err(Error::Unauthorized);
     }
     let next = accounts.tokens.refresh(&token);
-    let shown = token.secret_hash();
-    if shown == session.refresh_hash {
+    let token_hash = token.secret_hash();
+    if token_hash == session.refresh_hash {
         let change = ActiveModel {
             refresh_hash: Set(next.secret_hash()),
-            previous_hash: Set(Some(shown)),
+            previous_hash: Set(Some(token_hash)),
             last_used_at: Set(now),
             expires_at: Set(expiry(settings, session.created_at, now)),
             ..session.into()
@@ -168,12 +168,23 @@ pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> 
         transaction.commit().await?;
         return pair(accounts, &session, &next);
     }
-    let was_just_spent = session.previous_hash.as_ref() == Some(&shown)
+    let is_in_grace = session.previous_hash.as_ref() == Some(&token_hash)
         && next.secret_hash() == session.refresh_hash
         && now < after(session.last_used_at, settings.refresh_grace_seconds);
-    if was_just_spent {
+    if is_in_grace {
         return pair(accounts, &session, &next);
     }
+    end_reused(accounts, client, transaction, session).await?;
+    Err(Error::Unauthorized)
+}
+
+/// Ends a session whose refresh token was used again.
+async fn end_reused(
+    accounts: &AccountContext,
+    client: &Client,
+    transaction: DatabaseTransaction,
+    session: Model,
+) -> Result<()> {
     Entity::delete_by_id(session.id).exec(&transaction).await?;
     let event = Event {
         kind: AuditKind::RefreshReused,
@@ -182,21 +193,16 @@ pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> 
         client,
         detail: Some(format!("session {}", session.id)),
     };
-    audit_event::record(&transaction, now, event).await?;
+    audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
     accounts.principals.forget(session.user_id);
-    Err(Error::Unauthorized)
+    Ok(())
 }
 
-/// Some of the caller's sessions, newest first.
-pub async fn list(
-    db: &impl ConnectionTrait,
-    user: Uuid,
-    current: Uuid,
-    now: DateTime<Utc>,
-    paging: Paging,
-) -> Result<SessionPage> {
-    let open = Entity::find().filter(Column::UserId.eq(user)).filter(Column::ExpiresAt.gt(now));
+/// A page of the user's open sessions, newest first.
+pub async fn list(accounts: &AccountContext, user: &User, current: Uuid, paging: Paging) -> Result<SessionPage> {
+    let (db, now) = (&accounts.db, accounts.now());
+    let open = Entity::find().filter(Column::UserId.eq(user.id)).filter(Column::ExpiresAt.gt(now));
     let Page { data, count } = newest_first(db, open, (Column::CreatedAt, Column::Id), paging).await?;
     let read = |session: Model| SessionRead {
         is_current: session.id == current,
@@ -211,16 +217,15 @@ pub async fn list(
     Ok(Page { data: data.into_iter().map(read).collect(), count })
 }
 
-/// The session, inside the caller's transaction, which has locked its user: whoever ends sessions has done so by then,
-/// or waits.
+/// The session, read inside a transaction that has locked its user, so that it cannot end before the commit.
 ///
 /// # Errors
-/// 401 when it has ended since the request came in.
+/// 401 if it has ended since the request was authenticated.
 pub(super) async fn still_open(transaction: &DatabaseTransaction, id: Uuid) -> Result<Model> {
     Entity::find_by_id(id).one(transaction).await?.ok_or(Error::Unauthorized)
 }
 
-/// Whether the session's login was a moment ago.
+/// Whether the login was within `auth.recent_login_seconds`.
 pub(super) fn is_recent(accounts: &AccountContext, session: &Model) -> bool {
     accounts.now() < after(session.created_at, accounts.settings().recent_login_seconds)
 }
@@ -228,17 +233,17 @@ pub(super) fn is_recent(accounts: &AccountContext, session: &Model) -> bool {
 /// Ends one of the user's sessions.
 ///
 /// # Errors
-/// 404 when it is not one of his.
-pub async fn end(accounts: &AccountContext, client: &Client, user: Uuid, id: Uuid) -> Result<()> {
+/// 404 if the user has no such session.
+pub async fn end(accounts: &AccountContext, client: &Client, user: &User, id: Uuid) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
-    let ended = Entity::delete_many().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user)).exec(&transaction);
+    let ended = Entity::delete_many().filter(Column::Id.eq(id)).filter(Column::UserId.eq(user.id)).exec(&transaction);
     if ended.await?.rows_affected == 0 {
         return Err(NOT_FOUND);
     }
-    let event = Event { detail: Some(format!("session {id}")), ..Event::by_user(AuditKind::Logout, user, client) };
+    let event = Event { detail: Some(format!("session {id}")), ..Event::by_user(AuditKind::Logout, user.id, client) };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user);
+    accounts.principals.forget(user.id);
     Ok(())
 }
 
@@ -246,26 +251,28 @@ pub async fn end(accounts: &AccountContext, client: &Client, user: Uuid, id: Uui
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn end_all(accounts: &AccountContext, client: &Client, user: Uuid) -> Result<()> {
+pub async fn end_all(accounts: &AccountContext, client: &Client, user: &User) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
-    end_others(&transaction, user, None).await?;
-    // Somebody who had come in may have asked for links.
-    email_token::revoke(&transaction, user).await?;
-    let event = Event { detail: Some("all sessions".to_owned()), ..Event::by_user(AuditKind::Logout, user, client) };
+    end_others(&transaction, user.id, None).await?;
+    // An intruder may have requested links.
+    email_token::revoke(&transaction, user.id).await?;
+    let detail = Some("all sessions".to_owned());
+    let event = Event { detail, ..Event::by_user(AuditKind::Logout, user.id, client) };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user);
+    accounts.principals.forget(user.id);
     Ok(())
 }
 
-/// Ends the user's sessions but one, inside the caller's transaction. The caller forgets the user afterwards.
+/// Ends the user's sessions except `kept`, inside the given transaction. After the commit the caller has to call
+/// `PrincipalCache::forget`.
 pub(super) async fn end_others(transaction: &DatabaseTransaction, user: Uuid, kept: Option<Uuid>) -> Result<()> {
     let others = Condition::all().add(Column::UserId.eq(user)).add_option(kept.map(|kept| Column::Id.ne(kept)));
     Entity::delete_many().filter(others).exec(transaction).await?;
     Ok(())
 }
 
-/// Deletes expired rows, and gives their number.
+/// Deletes expired sessions. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.

@@ -1,5 +1,5 @@
-//! Tickets: with which a browser opens a socket, because it can send no headers there and an access token does not
-//! belong into an address.
+//! Tickets: a browser opens a WebSocket with one, because it cannot send headers there, and access tokens do not belong
+//! in URLs.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -16,13 +16,13 @@ use crate::entities::ticket::{ActiveModel, Column, Entity};
 use crate::error::{Error, Result};
 use crate::schemas::ticket::TicketRead;
 
-/// Seconds for which a ticket is good.
+/// Seconds until a ticket expires.
 const TTL: u32 = 30;
 
-/// A new ticket of the session. The socket that it opens ends with the access token that asks for it.
+/// A new ticket of the session. The connection that it opens ends when the access token of this request expires.
 ///
 /// # Errors
-/// 401 when the session has ended in the meantime.
+/// 401 if the session has ended since the request was authenticated.
 pub async fn create(accounts: &AccountContext, session: Uuid, token_expires_at: DateTime<Utc>) -> Result<TicketRead> {
     let now = accounts.now();
     let ticket = new_secret();
@@ -33,29 +33,29 @@ pub async fn create(accounts: &AccountContext, session: Uuid, token_expires_at: 
         expires_at: Set(after(now, TTL)),
     };
     let transaction = begin_write(&accounts.db).await?;
-    // Those that nobody came back with.
-    let past = Entity::delete_many().filter(Column::SessionId.eq(session)).filter(Column::ExpiresAt.lte(now));
-    past.exec(&transaction).await?;
+    // Unused tickets would pile up until the next clean-up.
+    let expired = Entity::delete_many().filter(Column::SessionId.eq(session)).filter(Column::ExpiresAt.lte(now));
+    expired.exec(&transaction).await?;
     Entity::insert(row).exec_without_returning(&transaction).await.map_err(super::user::user_deleted)?;
     transaction.commit().await?;
     Ok(TicketRead { ticket, expires_in: TTL })
 }
 
-/// Uses the ticket up, and says whom it lets in: of many who try at once, on whichever process, one.
+/// Uses up the ticket. Of concurrent uses, on any process, one succeeds.
 ///
 /// # Errors
-/// 401 for a ticket that is used, past or none, and for one whose session has ended.
+/// 401 for a ticket that is unknown, used or expired, or whose session has ended.
 pub async fn redeem(accounts: &AccountContext, ticket: &str) -> Result<SocketPrincipal> {
     let now = accounts.now();
-    let good =
+    let valid =
         Entity::delete_many().filter(Column::TicketHash.eq(hash_secret(ticket))).filter(Column::ExpiresAt.gt(now));
-    let taken = good.exec_with_returning(&accounts.db).await?;
-    let taken = taken.into_iter().next().ok_or(Error::Unauthorized)?;
-    let (session, user) = session::find_open(accounts, taken.session_id).await?;
-    Ok(SocketPrincipal { user: user.id, session: session.id, until: taken.token_expires_at })
+    let redeemed = valid.exec_with_returning(&accounts.db).await?;
+    let redeemed = redeemed.into_iter().next().ok_or(Error::Unauthorized)?;
+    let (session, user) = session::find_open(accounts, redeemed.session_id).await?;
+    Ok(SocketPrincipal { user: user.id, session: session.id, until: redeemed.token_expires_at })
 }
 
-/// Deletes expired rows, and gives their number.
+/// Deletes expired tickets. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.

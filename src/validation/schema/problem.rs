@@ -60,6 +60,13 @@ impl Problem {
             .with("min_length", least)
     }
 
+    /// A number over the maximum.
+    #[must_use]
+    pub fn too_large(loc: Vec<Loc>, most: impl Into<Value>) -> Self {
+        let most = most.into();
+        Self::new(loc, "less_than_equal", format!("Input should be less than or equal to {most}")).with("le", most)
+    }
+
     /// Adds a member to `ctx`.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {

@@ -4,25 +4,29 @@ use axum::http::StatusCode;
 use chrono::TimeDelta;
 use keel::schemas::audit_event::AuditEventPage;
 use keel::schemas::login::Token;
+use keel::schemas::user::UserRead;
+use serde_json::json;
 
-use super::{is_too_many, limited, log_in};
+use super::{is_too_many, limited, log_in, post_from};
+use crate::support::TestApp;
 use crate::support::app::PASSWORD;
+use crate::support::redis::redis_url;
 
 #[tokio::test]
-async fn one_address_cannot_try_all_accounts() {
+async fn guesses_at_many_accounts_from_one_address_get_429() {
     let app = limited().await;
     let mut tried = 0;
     while log_in(&app, &format!("user-{tried}"), PASSWORD, "192.0.2.1", &[]).await.status == StatusCode::BAD_REQUEST {
         tried += 1;
     }
-    // Some tries come back meanwhile.
-    assert!((250..300).contains(&tried), "fifty accounts' worth, and not {tried}");
+    // Some attempts come back meanwhile.
+    assert!((250..300).contains(&tried), "the quotas of fifty accounts, not {tried}");
     is_too_many(&log_in(&app, "somebody", PASSWORD, "192.0.2.1", &["198.51.100.7"]).await);
     log_in(&app, "somebody", PASSWORD, "192.0.2.2", &[]).await.expect(StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn who_is_refused_by_address_uses_up_nothing_of_others() {
+async fn client_over_address_limit_uses_no_quota_of_accounts() {
     let app = limited().await;
     app.user("ann").await;
     let mut number = 0;
@@ -36,17 +40,18 @@ async fn who_is_refused_by_address_uses_up_nothing_of_others() {
 }
 
 #[tokio::test]
-async fn only_a_proxy_of_ours_says_where_a_request_is_from() {
+async fn forwarded_header_counts_only_from_trusted_proxies() {
     let app = limited().await;
-    let root = app.superuser("root").await;
+    app.superuser("root").await;
+    app.user("ann").await;
     let address = async |peer: &str, forwarded: &[&str]| {
-        log_in(&app, "nobody-at-all", PASSWORD, peer, forwarded).await;
+        log_in(&app, "ann", "kettle with a lid", peer, forwarded).await.expect(StatusCode::BAD_REQUEST);
+        app.settle().await;
         app.travel(TimeDelta::seconds(100));
         let Token { access_token, .. } = app.log_in("root", PASSWORD).await.ok();
         let page = app.bearer(&access_token).get("/audit-events?kind=login_failed&limit=1").await;
         page.ok::<AuditEventPage>().data[0].address.clone().unwrap()
     };
-    assert_eq!(root.user.as_ref().unwrap().username, "root");
     for (peer, forwarded, expected) in [
         ("192.0.2.1", &[][..], "192.0.2.1"),
         ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
@@ -69,7 +74,7 @@ async fn only_a_proxy_of_ours_says_where_a_request_is_from() {
 }
 
 #[tokio::test]
-async fn one_customer_has_a_whole_network_of_ipv6() {
+async fn ipv6_clients_are_limited_per_64_network() {
     let app = limited().await;
     let mut tried = 0;
     loop {
@@ -81,4 +86,97 @@ async fn one_customer_has_a_whole_network_of_ipv6() {
     }
     assert!((250..300).contains(&tried), "{tried}");
     log_in(&app, "somebody", PASSWORD, "[2001:db8:1:3::1]:80", &[]).await.expect(StatusCode::BAD_REQUEST);
+}
+
+const HOME: &str = "192.0.2.1";
+const ATTACKER: &str = "198.51.100.7";
+
+/// Guesses ann's password from this peer until the limit is reached. Returns the number of guesses.
+async fn guess(app: &TestApp, name: &str, peer: &str) -> u32 {
+    let mut guesses = 0;
+    while log_in(app, name, "kettle with a lid", peer, &[HOME]).await.status == StatusCode::BAD_REQUEST {
+        guesses += 1;
+    }
+    guesses
+}
+
+#[tokio::test]
+async fn guesses_from_elsewhere_do_not_lock_out_a_known_network() {
+    let app = limited().await;
+    app.user("ann").await;
+    log_in(&app, "ann", PASSWORD, HOME, &[]).await.ok::<Token>();
+    assert_eq!(guess(&app, "ann", ATTACKER).await, 5);
+    is_too_many(&log_in(&app, "ann", PASSWORD, "203.0.113.9", &[]).await);
+    is_too_many(&log_in(&app, "ann", PASSWORD, ATTACKER, &[HOME]).await);
+    for _ in 0..10 {
+        log_in(&app, "ann", PASSWORD, HOME, &[]).await.ok::<Token>();
+    }
+    // A known network has the same quota, and one of its own.
+    assert_eq!(guess(&app, "ann", HOME).await, 5);
+    is_too_many(&log_in(&app, "ann", PASSWORD, HOME, &[]).await);
+    app.travel(TimeDelta::seconds(100));
+    log_in(&app, "ann", PASSWORD, "203.0.113.9", &[]).await.ok::<Token>();
+}
+
+#[tokio::test]
+async fn network_without_a_login_for_thirty_days_is_not_known() {
+    let app = limited().await;
+    app.user("ann").await;
+    log_in(&app, "ann", PASSWORD, HOME, &[]).await.ok::<Token>();
+    app.travel(TimeDelta::days(30));
+    guess(&app, "ann", ATTACKER).await;
+    is_too_many(&log_in(&app, "ann", PASSWORD, HOME, &[]).await);
+}
+
+#[tokio::test]
+async fn login_makes_a_network_known_to_its_own_account_only() {
+    let app = limited().await;
+    app.user("ann").await;
+    app.user("bob").await;
+    log_in(&app, "bob", PASSWORD, ATTACKER, &[]).await.ok::<Token>();
+    assert_eq!(guess(&app, "ann", ATTACKER).await, 5);
+    assert_eq!(guess(&app, "nobody", ATTACKER).await, 5);
+    is_too_many(&log_in(&app, "ann", PASSWORD, HOME, &[]).await);
+}
+
+#[tokio::test]
+async fn known_networks_are_shared_by_processes_through_redis() {
+    let Some(url) = redis_url() else { return };
+    let process = async || {
+        TestApp::with(|settings| {
+            settings.rate_limit.enabled = true;
+            settings.rate_limit.login_attempts = 5;
+            settings.redis.url = Some(url.into());
+        })
+        .await
+    };
+    // Redis outlives the test.
+    let name = format!("ann-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+    let (one, other) = (process().await, process().await);
+    one.user(&name).await;
+    other.user(&name).await;
+    log_in(&one, &name, PASSWORD, HOME, &[]).await.ok::<Token>();
+    assert_eq!(guess(&other, &name, ATTACKER).await, 5);
+    is_too_many(&log_in(&one, &name, PASSWORD, ATTACKER, &[]).await);
+    log_in(&other, &name, PASSWORD, HOME, &[]).await.ok::<Token>();
+}
+
+#[tokio::test]
+async fn signups_over_quota_from_one_address_get_429() {
+    let app = limited().await;
+    let sign_up = async |number: usize, peer: &str| {
+        let email = format!("user-{number}@example.com");
+        post_from(&app, "/users/signup", peer, json!({ "email": email, "password": PASSWORD })).await
+    };
+    for number in 0..50 {
+        sign_up(number, "192.0.2.1").await.created::<UserRead>();
+    }
+    let mut number = 50;
+    // Some attempts come back meanwhile.
+    while sign_up(number, "192.0.2.1").await.status == StatusCode::CREATED {
+        number += 1;
+    }
+    assert!(number < 60, "{number}");
+    is_too_many(&sign_up(1000, "192.0.2.1").await);
+    sign_up(1001, "192.0.2.2").await.created::<UserRead>();
 }

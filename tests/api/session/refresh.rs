@@ -1,9 +1,10 @@
-//! Refresh tokens: each good once.
+//! Refresh tokens.
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use keel::schemas::audit_event::AuditEventPage;
 use keel::schemas::login::Token;
+use keel::schemas::scope::Scopes;
 use keel::schemas::user::UserRead;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ fn first(client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn a_refresh_gives_a_new_pair() {
+async fn refresh_returns_a_new_pair() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let mut token = first(&ann);
@@ -28,16 +29,16 @@ async fn a_refresh_gives_a_new_pair() {
         let next: Token = refresh(&app, &token).await.ok();
         assert_ne!(next.refresh_token, token);
         assert_eq!((next.token_type.as_str(), next.expires_in), ("bearer", 1800));
-        assert_eq!(next.scope, "me items users");
+        assert_eq!(next.scope, Scopes::all().to_string());
         app.bearer(&next.access_token).get("/users/me").await.ok::<UserRead>();
         token = next.refresh_token;
     }
-    // The first access token has ended by now, the session has not.
+    // The first access token has expired, the session has not.
     ann.get("/users/me").await.is_unauthorized();
 }
 
 #[tokio::test]
-async fn a_client_whose_answer_was_lost_is_given_the_same_token_again() {
+async fn refresh_within_grace_returns_the_same_token() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let lost: Token = refresh(&app, &first(&ann)).await.ok();
@@ -48,7 +49,7 @@ async fn a_client_whose_answer_was_lost_is_given_the_same_token_again() {
 }
 
 #[tokio::test]
-async fn a_spent_token_ends_the_session() {
+async fn reused_refresh_token_ends_the_session() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
     let ann = app.user("ann").await;
@@ -64,7 +65,7 @@ async fn a_spent_token_ends_the_session() {
 }
 
 #[tokio::test]
-async fn one_from_before_the_last_ends_it_at_once() {
+async fn refresh_token_before_the_last_ends_the_session_at_once() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let second: Token = refresh(&app, &first(&ann)).await.ok();
@@ -74,7 +75,7 @@ async fn one_from_before_the_last_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn without_a_grace_every_second_use_ends_it() {
+async fn without_grace_every_reuse_ends_the_session() {
     let app = TestApp::with(|settings| settings.auth.refresh_grace_seconds = 0).await;
     let ann = app.user("ann").await;
     let next: Token = refresh(&app, &first(&ann)).await.ok();
@@ -83,7 +84,7 @@ async fn without_a_grace_every_second_use_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_at_once_one_branch_lives() {
+async fn concurrent_refreshes_return_the_same_token() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let calls: Vec<_> = (0..20)
@@ -102,20 +103,21 @@ async fn of_twenty_at_once_one_branch_lives() {
 }
 
 #[tokio::test]
-async fn no_other_text_is_a_refresh_token() {
+async fn malformed_refresh_tokens_are_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let good = first(&ann);
     for at in 0..good.len() {
         let other = if &good[at..=at] == "A" { "B" } else { "A" };
         let changed = format!("{}{other}{}", &good[..at], &good[at + 1..]);
-        // The last characters are of the part that is new each time: they would show a spent token.
+        // The last characters belong to the second part: the token would count as reused and end the session.
         if at < 42 {
             refresh(&app, &changed).await.is_unauthorized();
         }
         refresh(&app, &good[..at.max(1)]).await.is_unauthorized();
     }
-    for text in [" ", "null", "kl_x", &format!("{good}="), &format!("{good}A"), &format!(" {good}"), &"A".repeat(86)] {
+    for text in [" ", "null", "keel_x", &format!("{good}="), &format!("{good}A"), &format!(" {good}"), &"A".repeat(86)]
+    {
         refresh(&app, text).await.is_unauthorized();
     }
     assert_eq!(refresh(&app, "").await.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -120,6 +120,12 @@ impl TestApp {
         self.state.accounts.clock.now()
     }
 
+    /// Waits for the work that requests do not wait for.
+    pub async fn settle(&self) {
+        self.state.accounts.tasks.close();
+        self.state.accounts.tasks.wait().await;
+    }
+
     /// A client without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(self.app.clone(), None)

@@ -15,7 +15,7 @@ static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
         // Access tokens, API keys and other tokens, or parts of them.
         r"eyJ[A-Za-z0-9_-]{8,}",
-        r"kl_[A-Za-z0-9_-]{20,}",
+        r"keel_[A-Za-z0-9_-]{43}",
         r"[?&]\w*(token|ticket|password)=",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{86}($|[^A-Za-z0-9_-])",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",

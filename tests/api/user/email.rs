@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
 use keel::entities::session;
-use keel::schemas::audit_event::{AuditEventPage, AuditKind};
+use keel::schemas::audit_event::{AuditEventPage, AuditKind, RecordedKind};
 use keel::schemas::login::Token;
 use keel::schemas::user::UserRead;
 use sea_orm::EntityTrait;
@@ -131,7 +131,7 @@ async fn wrong_passwords_are_counted_and_written_down() {
     let page: AuditEventPage = answer.ok();
     assert_eq!(page.count, 5);
     for event in page.data {
-        assert_eq!(event.kind, AuditKind::PasswordCheckFailed);
+        assert_eq!(event.kind, RecordedKind::Known(AuditKind::PasswordCheckFailed));
         assert_eq!((event.user_id, event.actor_id, event.detail), (Some(ann.id()), Some(ann.id()), None));
     }
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::password_attempt::password_attempt;
 use crate::auth::{CurrentSession, CurrentUser, Superuser, SuperuserSession};
 use crate::core::database::Db;
 use crate::error::Result;
@@ -15,10 +16,12 @@ use crate::rate_limit::{Action, Limiter};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::page::Paging;
 use crate::schemas::scope::{ME, USERS};
-use crate::schemas::user::{PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserUpdate, UserUpdateMe};
+use crate::schemas::user::{
+    AccountDeletion, PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserUpdate, UserUpdateMe,
+};
 use crate::services::account::AccountContext;
-use crate::services::account::user;
-use crate::services::account::user::Creator;
+use crate::services::account::reauthentication::SessionUser;
+use crate::services::account::user::{self, Actor, Creator};
 use crate::state::AppState;
 use crate::validation::{Both, ValidJson, ValidPath, ValidQuery};
 
@@ -108,33 +111,45 @@ async fn update_me(
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<UserUpdateMe>,
 ) -> Result<Json<UserRead>> {
-    let guess = match &data.current_password {
-        Some(_) => Some(limiter.attempt(Action::Login, &user.id.to_string(), client.address).await?),
-        None => None,
-    };
+    let caller = SessionUser { user: &user, session, client: &client };
+    let password = password_attempt(&limiter, caller, data.current_password.as_ref()).await?;
     let _mail = match &data.email {
-        // It is mailed to.
+        // A mail is sent to it.
         Some(email) => Some(limiter.attempt(Action::Mail, email.as_str(), client.address).await?),
         None => None,
     };
-    let user = user::update_me(&accounts, &client, &user, session, data).await?;
-    if let Some(guess) = guess {
-        guess.succeeded().await;
+    let user = user::update_me(&accounts, caller, data).await?;
+    if let Some(password) = password {
+        password.succeeded().await;
     }
     Ok(Json(user))
 }
 
-/// Delete the caller, with all items.
+/// Delete the caller's account, with all items.
+///
+/// Needs a recent login, or `current_password` in the body: otherwise 403, with the code `recent_login_required` in
+/// problem details.
 #[utoipa::path(
-    delete, path = "/me", tag = "users", security(("oauth2" = ["me"])),
-    responses((status = NO_CONTENT), (status = CONFLICT, body = ErrorRead)),
+    delete, path = "/me", tag = "users", security(("oauth2" = ["me"])), request_body = Option<AccountDeletion>,
+    responses(
+        (status = NO_CONTENT), (status = BAD_REQUEST, body = ErrorRead), (status = CONFLICT, body = ErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn delete_me(
     State(accounts): State<Arc<AccountContext>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
-    CurrentUser(user): CurrentUser<ME>,
+    CurrentSession { user, session, .. }: CurrentSession<ME>,
+    body: Option<ValidJson<AccountDeletion>>,
 ) -> Result<StatusCode> {
-    user::delete(&accounts, &client, user.id, user.id).await?;
+    let caller = SessionUser { user: &user, session, client: &client };
+    let current_password = body.and_then(|ValidJson(data)| data.current_password);
+    let password = password_attempt(&limiter, caller, current_password.as_ref()).await?;
+    user::delete_me(&accounts, caller, current_password).await?;
+    if let Some(password) = password {
+        password.succeeded().await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -156,7 +171,7 @@ async fn update_password_me(
     ValidJson(data): ValidJson<PasswordUpdate>,
 ) -> Result<Json<Message>> {
     let attempt = limiter.attempt(Action::Login, &user.id.to_string(), client.address).await?;
-    user::update_password(&accounts, &client, &user, session, data).await?;
+    user::update_password(&accounts, SessionUser { user: &user, session, client: &client }, data).await?;
     attempt.succeeded().await;
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))
 }
@@ -191,7 +206,7 @@ async fn update_user(
     SuperuserSession(actor): SuperuserSession,
     Both(ValidPath(UserPath { user_id }), ValidJson(data)): Both<ValidPath<UserPath>, ValidJson<UserUpdate>>,
 ) -> Result<Json<UserRead>> {
-    user::update(&accounts, &client, actor.id, user_id, data).await.map(Json)
+    user::update(&accounts, Actor { id: actor.id, client: &client }, user_id, data).await.map(Json)
 }
 
 /// Delete a user, with all items.
@@ -205,6 +220,6 @@ async fn delete_user(
     Superuser(actor): Superuser,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<StatusCode> {
-    user::delete(&accounts, &client, actor.id, user_id).await?;
+    user::delete(&accounts, Actor { id: actor.id, client: &client }, user_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

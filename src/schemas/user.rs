@@ -136,6 +136,16 @@ pub struct PasswordUpdate {
     pub new_password: NewPassword,
 }
 
+/// The optional body of an account's deletion.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "current_password": "correct horse battery" }))]
+pub struct AccountDeletion {
+    /// The current password. Required unless the login was recent.
+    #[serde(default, deserialize_with = "patch::required")]
+    #[schemars(with = "Password")]
+    pub current_password: Option<Password>,
+}
+
 /// A user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UserRead {
@@ -169,5 +179,5 @@ pub struct UserPath {
     pub user_id: Uuid,
 }
 
-documented!(UserCreate, UserUpdateMe, UserUpdate, PasswordUpdate, UserRead, UserPage);
+documented!(AccountDeletion, UserCreate, UserUpdateMe, UserUpdate, PasswordUpdate, UserRead, UserPage);
 documented_parameters!(Path: UserPath);

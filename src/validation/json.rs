@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::header;
 use http_body_util::{BodyExt, LengthLimitError};
 use schemars::JsonSchema;
@@ -31,6 +31,23 @@ where
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         parse_json(&read_json(request).await?).map(Self)
+    }
+}
+
+/// For a body that may be left out: `Option<ValidJson<T>>` is `None` without a `Content-Type`.
+impl<S, T> OptionalFromRequest<S> for ValidJson<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate + JsonSchema + 'static,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>> {
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
+use keel::services::account::user::{self, Actor};
 use serde_json::json;
 
 use crate::support::app::PASSWORD;
@@ -213,7 +214,8 @@ async fn a_role_that_is_gone_by_then_changes_nobody() {
     let (accounts, client) = (&app.state.accounts, keel::core::client::Client::default());
     for target in [ann.id(), bob.id()] {
         let data = serde_json::from_value(json!({ "is_superuser": true })).unwrap();
-        keel::services::account::user::update(accounts, &client, ann.id(), target, data).await.unwrap_err();
+        let actor = Actor { id: ann.id(), client: &client };
+        user::update(accounts, actor, target, data).await.unwrap_err();
     }
     ann.get("/users").await.error(StatusCode::FORBIDDEN);
 }

@@ -1,12 +1,12 @@
 //! Users, as they see themselves: reading, changing, leaving; a new email address is in `email`.
 
+mod deletion;
 mod email;
 
 use axum::http::StatusCode;
-use chrono::TimeDelta;
-use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::message::Message;
 use keel::schemas::user::UserRead;
+use keel::services::account::reauthentication::SessionUser;
 use keel::services::account::user;
 use serde_json::{Value, json};
 
@@ -116,26 +116,6 @@ async fn a_new_password_takes_the_place_of_the_old_one() {
 }
 
 #[tokio::test]
-async fn who_leaves_takes_everything_along() {
-    let app = TestApp::start().await;
-    let (ann, bob, root) = (app.user("ann").await, app.user("bob").await, app.superuser("root").await);
-    for owner in [&ann, &ann, &bob] {
-        owner.post("/items", json!({ "title": "kettle", "tags": ["tea"] })).await.created::<ItemRead>();
-    }
-    ann.delete("/users/me").await.is_no_content();
-    ann.get("/users/me").await.is_unauthorized();
-    root.get(&format!("/users/{}", ann.id())).await.is_not_found();
-    assert_eq!(app.log_in("ann", PASSWORD).await.status, StatusCode::BAD_REQUEST);
-    let left: ItemPage = root.get("/items").await.ok();
-    assert_eq!((left.count, left.data[0].owner_id), (1, bob.id()));
-
-    // Email and name are free again.
-    app.travel(TimeDelta::seconds(1));
-    let again = sign_up(&app.anonymous(), json!({ "email": "ann@example.com", "password": PASSWORD })).await;
-    assert_eq!((again.username.as_str(), again.id == ann.id()), ("ann", false));
-}
-
-#[tokio::test]
 async fn nothing_but_what_is_documented_can_be_set() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
@@ -183,8 +163,9 @@ async fn a_password_that_was_changed_in_the_meantime_stays() {
 
     let change = json!({ "current_password": PASSWORD, "new_password": "set by the old one" });
     let change = serde_json::from_value(change).unwrap();
-    let session = uuid::Uuid::nil();
-    user::update_password(accounts, &keel::core::client::Client::default(), &stale, session, change).await.unwrap_err();
+    let client = keel::core::client::Client::default();
+    let caller = SessionUser { user: &stale, session: uuid::Uuid::nil(), client: &client };
+    user::update_password(accounts, caller, change).await.unwrap_err();
     app.anonymous()
         .form("/token", &[("username", "ann"), ("password", "set by a superuser")])
         .await

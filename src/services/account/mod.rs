@@ -5,6 +5,7 @@ pub mod audit_event;
 pub mod email_token;
 pub mod login;
 pub mod principal;
+pub mod reauthentication;
 pub mod recovery;
 pub mod session;
 pub mod ticket;

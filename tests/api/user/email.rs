@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::app::PASSWORD;
 use crate::support::{Answer, Client, TestApp};
 
-const NEEDED: &str = "Log in again, or send current_password, to change the email address";
+const NEEDED: &str = "Log in again, or send current_password";
 
 async fn change(client: &Client, body: Value) -> Answer {
     client.patch("/users/me", body).await
@@ -32,7 +32,7 @@ async fn email(client: &Client) -> String {
 }
 
 /// The same session, refreshed.
-async fn refreshed(client: &Client) -> Client {
+pub async fn refreshed(client: &Client) -> Client {
     let body = json!({ "refresh_token": client.refresh_token });
     let token: Token = client.post("/login/refresh", body).await.ok();
     Client { token: Some(token.access_token), refresh_token: Some(token.refresh_token), ..client.clone() }

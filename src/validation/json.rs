@@ -34,7 +34,7 @@ where
     }
 }
 
-/// For a body that may be left out: `Option<ValidJson<T>>` is `None` without a `Content-Type`.
+/// For a body that may be left out: `Option<ValidJson<T>>` is `None` without `Content-Type`, and for an empty body.
 impl<S, T> OptionalFromRequest<S> for ValidJson<T>
 where
     S: Send + Sync,
@@ -42,12 +42,12 @@ where
 {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Option<Self>> {
-        if request.headers().contains_key(header::CONTENT_TYPE) {
-            <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
-        } else {
-            Ok(None)
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
         }
+        let body = read_json(request).await?;
+        if body.is_empty() { Ok(None) } else { parse_json(&body).map(|data| Some(Self(data))) }
     }
 }
 

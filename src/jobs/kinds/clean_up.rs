@@ -5,8 +5,7 @@ use crate::jobs::queue;
 use crate::services::account::{api_key, email_token, session, ticket};
 use crate::services::idempotency;
 
-/// Deletes sessions, tickets, mailed tokens and API keys that have expired, finished jobs, and the stored answers of
-/// requests that cannot be repeated any more.
+/// Deletes expired sessions, tickets, email tokens, API keys and idempotency keys, and finished jobs.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let (db, now) = (&context.accounts.db, context.accounts.now());
     let count = session::delete_expired(db, now).await?

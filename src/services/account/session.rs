@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
-use super::email_token::{self, after};
+use super::email_token;
 use super::principal::{Credential, Principal};
 use crate::core::client::Client;
+use crate::core::clock::seconds_after;
 use crate::core::config::AuthSettings;
 use crate::core::database::{Db, begin_write};
 use crate::core::security::{Claims, RefreshToken};
@@ -32,7 +33,7 @@ const NOT_FOUND: Error = Error::NotFound("Session not found");
 
 /// When a session ends that is used now: by resting too long, or in any case.
 fn expiry(settings: &AuthSettings, created_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-    after(now, settings.refresh_token_seconds).min(after(created_at, settings.session_seconds))
+    seconds_after(now, settings.refresh_token_seconds).min(seconds_after(created_at, settings.session_seconds))
 }
 
 /// A new session, and its first tokens. Runs inside the transaction of the login.
@@ -170,7 +171,7 @@ pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> 
     }
     let was_just_spent = session.previous_hash.as_ref() == Some(&shown)
         && next.secret_hash() == session.refresh_hash
-        && now < after(session.last_used_at, settings.refresh_grace_seconds);
+        && now < seconds_after(session.last_used_at, settings.refresh_grace_seconds);
     if was_just_spent {
         return pair(accounts, &session, &next);
     }
@@ -222,7 +223,7 @@ pub(super) async fn still_open(transaction: &DatabaseTransaction, id: Uuid) -> R
 
 /// Whether the session's login was a moment ago.
 pub(super) fn is_recent(accounts: &AccountContext, session: &Model) -> bool {
-    accounts.now() < after(session.created_at, accounts.settings().recent_login_seconds)
+    accounts.now() < seconds_after(session.created_at, accounts.settings().recent_login_seconds)
 }
 
 /// Ends one of the user's sessions.

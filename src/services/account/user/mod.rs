@@ -11,7 +11,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, SqlErr};
 use uuid::Uuid;
 
-pub use create::{Creator, create, ensure_superuser};
+pub use create::{Creator, create, ensure_superuser, sign_up};
 pub use delete::{delete, delete_me};
 pub(super) use password::hash_for;
 pub use password::update_password;

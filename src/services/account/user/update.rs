@@ -10,9 +10,11 @@ use super::{Actor, NOT_FOUND, User, keep_a_superuser, stored};
 use crate::core::database::begin_write;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Error, Result};
+use crate::jobs::kinds::email_change_notice::EmailChangeNotice;
 use crate::schemas::password::NewPassword;
 use crate::schemas::user::{UserRead, UserUpdate};
-use crate::services::account::{AccountContext, email_token, session, verification};
+use crate::services::account::verification::notify_old_address;
+use crate::services::account::{AccountContext, email_token, session};
 
 /// Changes the user as a superuser. A new email address counts as verified.
 ///
@@ -46,7 +48,8 @@ pub async fn update(accounts: &AccountContext, actor: Actor<'_>, id: Uuid, data:
     record_changes(accounts, &transaction, actor, &old, &new).await?;
     revoke_access(&transaction, &old, &new).await?;
     if new.email != old.email {
-        verification::notify(accounts, &transaction, old.email, true).await?;
+        let notice = EmailChangeNotice { to: old.email, is_done: true };
+        notify_old_address(accounts, &transaction, notice).await?;
     }
     transaction.commit().await?;
     accounts.principals.forget(id);

@@ -7,10 +7,13 @@ use super::{Actor, stored};
 use crate::core::database::begin_write;
 use crate::entities::user::ActiveModel;
 use crate::error::{Error, Result};
-use crate::jobs::kinds::link_mail::LinkTemplate;
+use crate::jobs::kinds::email_change_notice::EmailChangeNotice;
+use crate::jobs::kinds::email_token::Link;
 use crate::schemas::user::{UserRead, UserUpdateMe};
+use crate::services::account::AccountContext;
+use crate::services::account::email_token::{self, LinkRequest};
 use crate::services::account::reauthentication::{Reauthentication, SessionUser};
-use crate::services::account::{AccountContext, email_token, verification};
+use crate::services::account::verification::notify_old_address;
 
 /// Changes the caller's own account. With `auth.require_verified_email` a new email address is stored once the link
 /// mailed to it was followed; otherwise at once.
@@ -50,12 +53,13 @@ pub async fn update_me(accounts: &AccountContext, caller: SessionUser<'_>, data:
     record_changes(accounts, &transaction, Actor { id: old.id, client: caller.client }, &old, &new).await?;
     if let Some(email) = email {
         if needs_verification {
-            let template = LinkTemplate::EmailVerification;
-            email_token::mail_link(accounts, &transaction, old.id, &email, template).await?;
+            let request = LinkRequest { email: &email, link: Link::EmailVerification, client: caller.client };
+            email_token::request_for_user(accounts, &transaction, old.id, request).await?;
         } else {
             email_token::revoke(&transaction, old.id).await?;
         }
-        verification::notify(accounts, &transaction, old.email, !needs_verification).await?;
+        let notice = EmailChangeNotice { to: old.email, is_done: !needs_verification };
+        notify_old_address(accounts, &transaction, notice).await?;
     }
     transaction.commit().await?;
     accounts.principals.forget(new.id);

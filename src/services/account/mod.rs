@@ -26,27 +26,27 @@ use crate::jobs::signal::JobSignal;
 /// Everything that logging in, sessions, passwords and users need. Cheap to clone.
 #[derive(Clone)]
 pub struct AccountContext {
-    /// The pool of connections.
+    /// The connection pool.
     pub db: Db,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
     /// Issues and checks access tokens.
     pub tokens: Tokens,
-    /// Who was found behind a token or key just now.
+    /// Principals that were authenticated within the last second.
     pub principals: PrincipalCache,
-    /// What is done after the answer.
+    /// Tasks that run after the response.
     pub tasks: TaskTracker,
-    /// Wakes the workers of this process when there is a job.
+    /// Wakes the workers of this process for a new job.
     pub job_signal: JobSignal,
 }
 
 impl AccountContext {
-    /// What the settings say, on the given database and clock.
+    /// Created from the settings, with the given database and clock.
     ///
     /// # Errors
-    /// For a setting that is no key, cost or address; names it.
+    /// For an invalid key or cost. The message names the setting.
     pub fn new(settings: &Settings, db: Db, clock: Clock) -> Result<Self, String> {
         Ok(Self {
             db,
@@ -65,7 +65,7 @@ impl AccountContext {
         self.clock.now()
     }
 
-    /// Life spans and rules.
+    /// The settings of authentication.
     #[must_use]
     pub fn settings(&self) -> &AuthSettings {
         self.tokens.settings()

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::Args;
+use keel::core::client::Client;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Sources};
 use keel::core::database::migrate;
 use keel::core::database::{self, Db, begin_write};
 use keel::entities::job::Model;
 use keel::jobs::kinds::Job;
-use keel::jobs::kinds::link_mail::{LinkMail, LinkTemplate};
+use keel::jobs::kinds::email_token::{EmailToken, Link};
 use keel::jobs::queue::{self, Status};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -63,7 +64,7 @@ impl Drop for Workers {
 
 /// A job that has next to nothing to do: a link that is not there any more.
 fn no_op() -> Job {
-    Job::LinkMail(LinkMail { link: Uuid::now_v7(), template: LinkTemplate::PasswordRecovery })
+    Job::EmailToken(EmailToken { id: Uuid::now_v7(), link: Link::PasswordRecovery, client: Client::default() })
 }
 
 pub async fn run(options: Options) -> Outcome {

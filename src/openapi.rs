@@ -9,7 +9,8 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Flow, OAuth2, Password, Scopes, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder, Schema, Server, Tag,
+    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+    Server, Tag,
 };
 
 use crate::routes::API;
@@ -47,6 +48,10 @@ pub fn finalize(document: &mut OpenApi) {
     let mut tags: Vec<Tag> = Vec::new();
     for (path, item) in &mut document.paths.paths {
         let has_path_parameter = path.contains('{');
+        if let Some(RefOr::T(body)) = item.delete.as_mut().and_then(|operation| operation.request_body.as_mut()) {
+            // A DELETE may have a body, but needs none. For an `Option` utoipa would document `null`.
+            body.required = Some(Required::False);
+        }
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             let tag = operation.tags.iter().flatten().next().map(Tag::new).unwrap_or_default();

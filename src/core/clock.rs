@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// Gives the current time. Clones share the same source.
 #[derive(Clone)]
@@ -26,4 +26,10 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         (self.0)().trunc_subsecs(6)
     }
+}
+
+/// The time that many seconds after `time`.
+#[must_use]
+pub fn seconds_after(time: DateTime<Utc>, seconds: u32) -> DateTime<Utc> {
+    time + TimeDelta::seconds(seconds.into())
 }

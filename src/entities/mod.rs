@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod audit_event;
 pub mod email_token;
+pub mod email_token_hash;
 pub mod idempotency_key;
 pub mod item;
 pub mod item_tag;
@@ -23,6 +24,7 @@ pub fn tables(schema: &Schema) -> Vec<TableCreateStatement> {
         schema.create_table_from_entity(session::Entity),
         schema.create_table_from_entity(ticket::Entity),
         schema.create_table_from_entity(email_token::Entity),
+        schema.create_table_from_entity(email_token_hash::Entity),
         schema.create_table_from_entity(api_key::Entity),
         schema.create_table_from_entity(audit_event::Entity),
         schema.create_table_from_entity(idempotency_key::Entity),

@@ -1,12 +1,11 @@
 //! The table `users`.
-#![expect(missing_docs, reason = "the columns are described where they are said, in schemas::user")]
+#![expect(missing_docs, reason = "schemas::user documents the columns")]
 
 use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Somebody who can log in. `users_email_key` and `users_username_key` keep email and username unique
-/// whatever their case.
+/// A user. `users_email_key` and `users_username_key` keep email and username unique, ignoring case.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
@@ -27,7 +26,7 @@ pub struct Model {
     pub is_active: bool,
     pub is_superuser: bool,
     pub created_at: DateTimeUtc,
-    /// Whether the user has shown that mail to this address arrives.
+    /// Whether the user has followed a link mailed to this address.
     pub email_verified: bool,
 }
 

@@ -10,19 +10,16 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::kinds::Job;
-use crate::core::database::{Db, begin_write};
+use crate::core::database::Db;
 pub use crate::entities::job::Status;
 use crate::entities::job::{ActiveModel, Column, Entity, Model};
 use crate::error::{Error, Result};
-use crate::services::account::AccountContext;
 
 /// The channel on which PostgreSQL tells the workers of other processes that there is something to do.
 pub const CHANNEL: &str = "jobs";
 /// What somebody waits for goes before what nobody does.
 const PRIORITY_NORMAL: i16 = 0;
 const PRIORITY_LOW: i16 = -10;
-/// Within this time a job is run that is queued discreetly.
-pub const SOMEWHEN: TimeDelta = TimeDelta::seconds(3);
 /// How long it is known that a job was done.
 const DONE_RETENTION: TimeDelta = TimeDelta::days(1);
 
@@ -39,21 +36,6 @@ pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, run_at: DateT
         transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
     }
     Ok(id)
-}
-
-/// Queues a job that belongs to nothing else that is written, and from which nobody is to learn anything: it is run at
-/// some time in the next seconds, so that what it does cannot be felt by who asks for something right afterwards.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn queue_discreetly(accounts: &AccountContext, job: &Job) -> Result<()> {
-    let transaction = begin_write(&accounts.db).await?;
-    let milliseconds = SOMEWHEN.num_milliseconds().unsigned_abs();
-    let delay = getrandom::u64().map_err(Error::internal)? % milliseconds;
-    enqueue(&transaction, job, accounts.now() + TimeDelta::milliseconds(delay.cast_signed())).await?;
-    transaction.commit().await?;
-    accounts.job_signal.notify();
-    Ok(())
 }
 
 /// Adds a job unless one with this key was added before, by whichever process. Whether it was added.

@@ -1,18 +1,18 @@
-//! What mails say. The texts are in `templates/mail/`, compiled in, each as plain text and as HTML, in which what is
-//! filled in is escaped.
+//! The texts of mails. The templates are in `templates/mail/`, compiled in, each as plain text and as HTML. Values are
+//! escaped in the HTML.
 
 use minijinja::{Environment, Error, UndefinedBehavior, Value, context};
 
-/// The mails there are.
+/// The kinds of mails, with the values of their templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Template {
-    /// A link that confirms an address: `link`, `hours`.
+    /// A note to the old email address about a new one: `is_done`.
+    EmailChangeNotice,
+    /// A link that verifies an email address: `link`, `hours`.
     EmailVerification,
     /// A link to choose the first password: `link`, `hours`.
     NewAccount,
-    /// The old address is told of a new one: `is_done`.
-    Notice,
-    /// What a user wrote: `message`.
+    /// A user's message: `message`.
     Notification,
     /// A link to set a new password: `link`, `minutes`.
     PasswordRecovery,
@@ -21,13 +21,13 @@ pub enum Template {
 /// Every file of the folder.
 const SOURCES: [(&str, &str); 12] = [
     ("button.html", include_str!("../../templates/mail/button.html")),
+    ("email_change_notice.html", include_str!("../../templates/mail/email_change_notice.html")),
+    ("email_change_notice.txt", include_str!("../../templates/mail/email_change_notice.txt")),
     ("email_verification.html", include_str!("../../templates/mail/email_verification.html")),
     ("email_verification.txt", include_str!("../../templates/mail/email_verification.txt")),
     ("layout.html", include_str!("../../templates/mail/layout.html")),
     ("new_account.html", include_str!("../../templates/mail/new_account.html")),
     ("new_account.txt", include_str!("../../templates/mail/new_account.txt")),
-    ("notice.html", include_str!("../../templates/mail/notice.html")),
-    ("notice.txt", include_str!("../../templates/mail/notice.txt")),
     ("notification.html", include_str!("../../templates/mail/notification.html")),
     ("notification.txt", include_str!("../../templates/mail/notification.txt")),
     ("password_recovery.html", include_str!("../../templates/mail/password_recovery.html")),
@@ -35,13 +35,13 @@ const SOURCES: [(&str, &str); 12] = [
 ];
 
 impl Template {
-    /// The mail's subject: a text of ours, so that nothing gets into the headers.
+    /// The subject. A constant, so that no input gets into the headers.
     #[must_use]
     pub fn subject(self) -> &'static str {
         match self {
+            Self::EmailChangeNotice => "Your email address",
             Self::EmailVerification => "Confirm your email address",
             Self::NewAccount => "Your new account",
-            Self::Notice => "Your email address",
             Self::Notification => "A message for you",
             Self::PasswordRecovery => "Password recovery",
         }
@@ -49,24 +49,26 @@ impl Template {
 
     fn files(self) -> (&'static str, &'static str) {
         match self {
+            Self::EmailChangeNotice => ("email_change_notice.txt", "email_change_notice.html"),
             Self::EmailVerification => ("email_verification.txt", "email_verification.html"),
             Self::NewAccount => ("new_account.txt", "new_account.html"),
-            Self::Notice => ("notice.txt", "notice.html"),
             Self::Notification => ("notification.txt", "notification.html"),
             Self::PasswordRecovery => ("password_recovery.txt", "password_recovery.html"),
         }
     }
 }
 
-/// The texts, read.
+/// The parsed templates.
 pub(super) struct Templates(Environment<'static>);
 
 impl Templates {
+    /// Parses all templates.
+    ///
     /// # Errors
-    /// For a template that cannot be read.
+    /// For a syntax error in a template.
     pub(super) fn new() -> Result<Self, Error> {
         let mut environment = Environment::new();
-        // A name that nobody has filled in is a mistake of ours, and no empty place in a mail.
+        // A missing value is a bug, not an empty place in a mail.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, source) in SOURCES {
             environment.add_template(name, source)?;
@@ -74,7 +76,7 @@ impl Templates {
         Ok(Self(environment))
     }
 
-    /// The mail as plain text and as HTML.
+    /// Renders the mail as plain text and as HTML.
     ///
     /// # Errors
     /// For a value that is missing.

@@ -1,4 +1,4 @@
-//! Logging in, staying so, and logging out.
+//! Login, token refresh, and logout.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::validation::{ValidForm, ValidJson};
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(login_access_token))
-        // Not documented: for clients that look for `/token` where everything else is.
+        // Not documented: for clients that expect `/token` below the API's prefix.
         .route("/token", post(login_access_token))
         .routes(routes!(refresh))
         .routes(routes!(test_token))
@@ -32,15 +32,15 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(logout_all))
 }
 
-/// The one route of the login that stands outside the versioned part.
+/// `/token`, outside the versioned API.
 pub(super) fn token_router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(token))
 }
 
 /// Log in.
 ///
-/// Takes the OAuth2 password form; the access token goes into `Authorization: Bearer …`, the refresh token to
-/// `/login/refresh` before the access token ends.
+/// Takes the OAuth2 password form. Send the access token as `Authorization: Bearer …`, and the refresh token to
+/// `/login/refresh` before the access token expires.
 #[utoipa::path(
     post, path = "/login/access-token", tag = "login",
     request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
@@ -83,7 +83,7 @@ async fn token(
 
 /// Get the next pair of tokens.
 ///
-/// The refresh token is spent by it: one that comes again ends the session, unless it was spent only seconds ago.
+/// The refresh token is used up. Using it again ends the session, except within a few seconds.
 #[utoipa::path(
     post, path = "/login/refresh", tag = "login", request_body = RefreshRequest,
     responses(
@@ -104,7 +104,7 @@ async fn refresh(
     Ok(Json(token))
 }
 
-/// Say whose token it is.
+/// Read the user of an access token.
 #[utoipa::path(
     post, path = "/login/test-token", tag = "login", security(("oauth2" = [])),
     responses((status = OK, body = UserRead)),
@@ -113,7 +113,7 @@ async fn test_token(CurrentSession { user, .. }: CurrentSession<ANY>) -> Json<Us
     Json(Arc::unwrap_or_clone(user).into())
 }
 
-/// Log out: the session's tokens end.
+/// Log out: end the current session.
 #[utoipa::path(
     post, path = "/logout", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
 )]
@@ -123,13 +123,13 @@ async fn logout(
     CurrentSession { user, session, .. }: CurrentSession<ANY>,
 ) -> Result<StatusCode> {
     match session::end(&accounts, &client, &user, session).await {
-        // Somebody else ended it at the same time.
+        // Ended by a concurrent request.
         Ok(()) | Err(Error::NotFound(_)) => Ok(StatusCode::NO_CONTENT),
         Err(error) => Err(error),
     }
 }
 
-/// Log out everywhere: all of the caller's sessions end.
+/// Log out everywhere: end all of the caller's sessions.
 #[utoipa::path(
     post, path = "/logout/all", tag = "login", security(("oauth2" = [])), responses((status = NO_CONTENT)),
 )]

@@ -8,6 +8,7 @@ mod health;
 mod item;
 mod login;
 mod notification;
+mod password_attempt;
 mod realtime;
 mod recovery;
 pub mod response;

@@ -1,4 +1,4 @@
-//! What mailed links are for: a new password, and an address that works.
+//! Password recovery and email verification, both by mailed links.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::error::Result;
 use crate::extract::FromClient;
-use crate::jobs::kinds::AddressedTo;
 use crate::rate_limit::{Action, Limiter};
 use crate::schemas::login::{EmailPath, EmailRequest, EmailVerification, PasswordReset};
 use crate::schemas::message::{ErrorRead, Message};
@@ -31,9 +30,9 @@ fn message(text: &str) -> Json<Message> {
     Json(Message { message: text.to_owned() })
 }
 
-/// Ask for a link to set a new password.
+/// Request a link to set a new password.
 ///
-/// The answer is the same whether anybody has the address.
+/// The response is the same for every address.
 #[utoipa::path(
     post, path = "/password-recovery", tag = "recovery", request_body = EmailRequest,
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
@@ -47,9 +46,9 @@ async fn recover_password(
     recover(accounts, limiter, client, email).await
 }
 
-/// Ask for a link to set a new password, with the address in the path.
+/// Request a link to set a new password, with the address in the path.
 ///
-/// The same as `/password-recovery`, which keeps the address out of logs.
+/// Prefer `/password-recovery`, which keeps the address out of access logs.
 #[utoipa::path(
     post, path = "/password-recovery/{email}", tag = "recovery", params(EmailPath),
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
@@ -69,15 +68,15 @@ async fn recover(
     FromClient(client): FromClient,
     email: Email,
 ) -> Result<Json<Message>> {
-    // Not given back: each is a mail in somebody's box.
+    // Counted even if it succeeds: each request may send a mail.
     let _attempt = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
-    recovery::request(&accounts, AddressedTo { email, client }).await?;
+    recovery::request(&accounts, &client, &email).await?;
     Ok(message("If that email is registered, we sent a password recovery link"))
 }
 
 /// Set a new password with the token of a mailed link.
 ///
-/// All sessions of the user end.
+/// Ends all sessions of the user, and revokes their API keys.
 #[utoipa::path(
     post, path = "/reset-password", tag = "recovery", request_body = PasswordReset,
     responses((status = OK, body = Message), (status = BAD_REQUEST, body = ErrorRead)),
@@ -91,9 +90,9 @@ async fn reset_password(
     Ok(message("Password updated successfully"))
 }
 
-/// Ask again for the link that verifies an address.
+/// Request another link to verify an email address.
 ///
-/// The answer is the same whether anybody has the address.
+/// The response is the same for every address.
 #[utoipa::path(
     post, path = "/email-verification", tag = "recovery", request_body = EmailRequest,
     responses((status = OK, body = Message), (status = TOO_MANY_REQUESTS, body = ErrorRead)),
@@ -105,11 +104,11 @@ async fn request_email_verification(
     ValidJson(EmailRequest { email }): ValidJson<EmailRequest>,
 ) -> Result<Json<Message>> {
     let _attempt = limiter.attempt(Action::Mail, email.as_str(), client.address).await?;
-    verification::request(&accounts, AddressedTo { email, client }).await?;
+    verification::request(&accounts, &client, &email).await?;
     Ok(message("If that email is registered and not verified yet, we sent a link"))
 }
 
-/// Verify an address with the token of a mailed link.
+/// Verify an email address with the token of a mailed link.
 #[utoipa::path(
     post, path = "/verify-email", tag = "recovery", request_body = EmailVerification,
     responses(

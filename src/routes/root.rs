@@ -11,7 +11,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_root))
 }
 
-/// Say hello, and where the documents are.
+/// Greet, with links to the documentation.
 #[utoipa::path(get, path = "/", tag = "root", responses((status = OK, body = Greeting)))]
 async fn read_root() -> Json<Greeting> {
     Json(Greeting {

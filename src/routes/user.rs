@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::password_attempt::password_attempt;
 use crate::auth::{CurrentSession, CurrentUser, Superuser, SuperuserSession};
 use crate::core::database::Db;
 use crate::error::Result;
@@ -15,10 +16,12 @@ use crate::rate_limit::{Action, Limiter};
 use crate::schemas::message::{ErrorRead, Message};
 use crate::schemas::page::Paging;
 use crate::schemas::scope::{ME, USERS};
-use crate::schemas::user::{PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserUpdate, UserUpdateMe};
+use crate::schemas::user::{
+    AccountDeletion, PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserRegister, UserUpdate, UserUpdateMe,
+};
 use crate::services::account::AccountContext;
-use crate::services::account::user;
-use crate::services::account::user::Creator;
+use crate::services::account::reauthentication::SessionUser;
+use crate::services::account::user::{self, Actor, Creator};
 use crate::state::AppState;
 use crate::validation::{Both, ValidJson, ValidPath, ValidQuery};
 
@@ -32,8 +35,10 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// Sign up.
+///
+/// With `auth.require_verified_email` the user can log in once they have followed the link that is mailed to them.
 #[utoipa::path(
-    post, path = "/signup", tag = "users", request_body = UserCreate,
+    post, path = "/signup", tag = "users", request_body = UserRegister,
     responses(
         (status = CREATED, body = UserRead), (status = CONFLICT, body = ErrorRead),
         (status = TOO_MANY_REQUESTS, body = ErrorRead),
@@ -43,10 +48,10 @@ async fn signup(
     State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
-    ValidJson(data): ValidJson<UserCreate>,
+    ValidJson(data): ValidJson<UserRegister>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
     let _attempt = limiter.attempt(Action::Signup, data.email.as_str(), client.address).await?;
-    let user = user::create(&accounts, &client, None, data, false).await?;
+    let user = user::sign_up(&accounts, &client, data).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
@@ -64,6 +69,8 @@ async fn read_users(
 }
 
 /// Create a user.
+///
+/// An active user gets a mail with a link to choose a password.
 #[utoipa::path(
     post, path = "/", tag = "users", security(("oauth2" = ["users"])), request_body = UserCreate,
     params(IdempotencyHeader),
@@ -77,12 +84,12 @@ async fn create_user(
     Superuser(actor): Superuser,
     Idempotent { key, data }: Idempotent<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    let by = Creator { actor: actor.id, key };
-    let user = user::create(&accounts, &client, Some(by), data, false).await?;
+    let creator = Creator { actor: Actor { id: actor.id, client: &client }, key };
+    let user = user::create(&accounts, creator, data).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
-/// Read the caller.
+/// Read the caller's own account.
 #[utoipa::path(
     get, path = "/me", tag = "users", security(("oauth2" = ["me"])), responses((status = OK, body = UserRead)),
 )]
@@ -90,10 +97,10 @@ async fn read_me(CurrentUser(user): CurrentUser<ME>) -> Json<UserRead> {
     Json(Arc::unwrap_or_clone(user).into())
 }
 
-/// Change the caller.
+/// Change the caller's own account.
 ///
-/// A new email address needs a session that was logged in not long ago, or `current_password`: else 403, with the
-/// code `recent_login_required` in problem details.
+/// A new email address needs a recent login, or `current_password`: otherwise 403, with the code
+/// `recent_login_required` in problem details.
 #[utoipa::path(
     patch, path = "/me", tag = "users", security(("oauth2" = ["me"])), request_body = UserUpdateMe,
     responses(
@@ -108,39 +115,51 @@ async fn update_me(
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<UserUpdateMe>,
 ) -> Result<Json<UserRead>> {
-    let guess = match &data.current_password {
-        Some(_) => Some(limiter.attempt(Action::Login, &user.id.to_string(), client.address).await?),
-        None => None,
-    };
+    let caller = SessionUser { user: &user, session, client: &client };
+    let password = password_attempt(&limiter, caller, data.current_password.as_ref()).await?;
     let _mail = match &data.email {
-        // It is mailed to.
+        // A mail is sent to it.
         Some(email) => Some(limiter.attempt(Action::Mail, email.as_str(), client.address).await?),
         None => None,
     };
-    let user = user::update_me(&accounts, &client, &user, session, data).await?;
-    if let Some(guess) = guess {
-        guess.succeeded().await;
+    let user = user::update_me(&accounts, caller, data).await?;
+    if let Some(password) = password {
+        password.succeeded().await;
     }
     Ok(Json(user))
 }
 
-/// Delete the caller, with all items.
+/// Delete the caller's account, with all items.
+///
+/// Needs a recent login, or `current_password` in the body: otherwise 403, with the code `recent_login_required` in
+/// problem details.
 #[utoipa::path(
-    delete, path = "/me", tag = "users", security(("oauth2" = ["me"])),
-    responses((status = NO_CONTENT), (status = CONFLICT, body = ErrorRead)),
+    delete, path = "/me", tag = "users", security(("oauth2" = ["me"])), request_body = AccountDeletion,
+    responses(
+        (status = NO_CONTENT), (status = BAD_REQUEST, body = ErrorRead), (status = CONFLICT, body = ErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn delete_me(
     State(accounts): State<Arc<AccountContext>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
-    CurrentUser(user): CurrentUser<ME>,
+    CurrentSession { user, session, .. }: CurrentSession<ME>,
+    body: Option<ValidJson<AccountDeletion>>,
 ) -> Result<StatusCode> {
-    user::delete(&accounts, &client, user.id, user.id).await?;
+    let caller = SessionUser { user: &user, session, client: &client };
+    let current_password = body.and_then(|ValidJson(data)| data.current_password);
+    let password = password_attempt(&limiter, caller, current_password.as_ref()).await?;
+    user::delete_me(&accounts, caller, current_password).await?;
+    if let Some(password) = password {
+        password.succeeded().await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Change the caller's password.
 ///
-/// All other sessions of the caller end.
+/// Ends all other sessions of the caller.
 #[utoipa::path(
     patch, path = "/me/password", tag = "users", security(("oauth2" = ["me"])), request_body = PasswordUpdate,
     responses(
@@ -156,12 +175,14 @@ async fn update_password_me(
     ValidJson(data): ValidJson<PasswordUpdate>,
 ) -> Result<Json<Message>> {
     let attempt = limiter.attempt(Action::Login, &user.id.to_string(), client.address).await?;
-    user::update_password(&accounts, &client, &user, session, data).await?;
+    user::update_password(&accounts, SessionUser { user: &user, session, client: &client }, data).await?;
     attempt.succeeded().await;
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))
 }
 
-/// Read a user: oneself, with the scope `me` as well, or anyone as a superuser.
+/// Read a user: a superuser any user, others only themselves.
+///
+/// Reading oneself needs the scope `me` as well.
 #[utoipa::path(
     get, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = OK, body = UserRead)),
@@ -169,18 +190,18 @@ async fn update_password_me(
 async fn read_user(
     State(db): State<Db>,
     CurrentUser(caller): CurrentUser<USERS>,
-    may_read_himself: Result<CurrentUser<ME>>,
+    has_me_scope: Result<CurrentUser<ME>>,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<Json<UserRead>> {
     if !caller.is_superuser && caller.id == user_id {
-        may_read_himself?;
+        has_me_scope?;
     }
     user::read(&db, &caller, user_id).await.map(Json)
 }
 
 /// Change a user.
 ///
-/// For superusers who have logged in: not with a key.
+/// Needs a superuser's login: an API key is not enough.
 #[utoipa::path(
     patch, path = "/{user_id}", tag = "users", security(("oauth2" = ["me", "users"])), params(UserPath), request_body = UserUpdate,
     responses((status = OK, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
@@ -191,10 +212,10 @@ async fn update_user(
     SuperuserSession(actor): SuperuserSession,
     Both(ValidPath(UserPath { user_id }), ValidJson(data)): Both<ValidPath<UserPath>, ValidJson<UserUpdate>>,
 ) -> Result<Json<UserRead>> {
-    user::update(&accounts, &client, actor.id, user_id, data).await.map(Json)
+    user::update(&accounts, Actor { id: actor.id, client: &client }, user_id, data).await.map(Json)
 }
 
-/// Delete a user, with all items.
+/// Delete a user, with all their items.
 #[utoipa::path(
     delete, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = NO_CONTENT), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
@@ -205,6 +226,6 @@ async fn delete_user(
     Superuser(actor): Superuser,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<StatusCode> {
-    user::delete(&accounts, &client, actor.id, user_id).await?;
+    user::delete(&accounts, Actor { id: actor.id, client: &client }, user_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

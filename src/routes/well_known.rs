@@ -1,4 +1,4 @@
-//! `/.well-known`: what other services ask for by a fixed path (RFC 8615).
+//! `/.well-known` (RFC 8615).
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(jwks))
 }
 
-/// Read the public keys of the access tokens.
+/// Read the public keys of access tokens.
 ///
-/// With them other services check the tokens themselves (RFC 7517). Empty when the tokens are signed with a secret.
+/// Other services verify access tokens with them (RFC 7517). Empty if the tokens are signed with a secret key.
 #[utoipa::path(get, path = "/jwks.json", tag = "login", responses((status = OK, body = JwkSetRead)))]
 async fn jwks(State(accounts): State<Arc<AccountContext>>) -> Result<Json<JwkSetRead>> {
     let keys = serde_json::to_value(&accounts.tokens.jwks().keys).map_err(Error::internal)?;

@@ -1,4 +1,4 @@
-//! Logging in, and staying so.
+//! Logging in, refreshing tokens, and recovering an account.
 
 use std::sync::LazyLock;
 
@@ -22,33 +22,33 @@ pub struct LoginForm {
     pub username: String,
     /// The password.
     pub password: Password,
-    /// What the tokens may be used for: names with blanks between them; everything when it is left out.
+    /// The scopes of the tokens, separated by spaces. All scopes by default.
     #[serde(default)]
     #[schemars(with = "Scopes")]
     pub scope: Option<Scopes>,
-    /// Always `password`, when it is given.
+    /// Always `password`, if present.
     #[serde(default)]
     #[schemars(with = "String")]
     #[validate(regex(path = *GRANT_TYPE))]
     pub grant_type: Option<String>,
 }
 
-/// An access token, and what gets the next one (RFC 6749, section 5.1).
+/// An access token and a refresh token (RFC 6749, section 5.1).
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// Sent as `Authorization: Bearer …`.
     pub access_token: String,
     /// Always `bearer`.
     pub token_type: String,
-    /// For how many seconds the access token is good.
+    /// The lifetime of the access token in seconds.
     pub expires_in: u64,
-    /// Good once, for the next pair.
+    /// Valid once, for the next pair of tokens.
     pub refresh_token: String,
-    /// What the access token may be used for.
+    /// The scopes of the access token, separated by spaces.
     pub scope: String,
 }
 
-/// A refresh token, to be spent.
+/// A refresh token, which is used up.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "refresh_token": "as /token gave it" }))]
 pub struct RefreshRequest {
@@ -57,33 +57,33 @@ pub struct RefreshRequest {
     pub refresh_token: String,
 }
 
-/// Whose password was forgotten, or whose address is to be confirmed.
+/// The request of a mailed link.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "email": "ann@example.com" }))]
 pub struct EmailRequest {
-    /// The address of the account.
+    /// The email address of the account.
     pub email: Email,
 }
 
-/// The same as a path.
+/// An email address in a path.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct EmailPath {
-    /// The address of the account.
+    /// The email address of the account.
     pub email: Email,
 }
 
-/// A new password, on the strength of a mailed link.
+/// A new password, with the token of a mailed link.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "token": "from the link in the mail", "new_password": "correct horse battery" }))]
 pub struct PasswordReset {
     /// The token of the link.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
     pub token: String,
-    /// The password to be set.
+    /// The new password.
     pub new_password: NewPassword,
 }
 
-/// A mailed link that was followed.
+/// The verification of an email address with the token of a mailed link.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "token": "from the link in the mail" }))]
 pub struct EmailVerification {

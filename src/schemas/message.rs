@@ -1,14 +1,14 @@
-//! Answers that only say something, and errors.
+//! Messages and errors in responses.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::validation::schema::{Problem, documented};
 
-/// A sentence.
+/// A message.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
-    /// What there is to say.
+    /// The text.
     pub message: String,
 }
 
@@ -19,16 +19,16 @@ pub struct Greeting {
     pub message: String,
     /// The interactive documentation.
     pub docs: String,
-    /// The documentation for reading.
+    /// The reference documentation.
     pub redoc: String,
     /// The OpenAPI document.
     pub openapi: String,
 }
 
-/// How the service is.
+/// The health of the service.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
-    /// `ok`, or `degraded` while the process goes on without something.
+    /// `ok`, or `degraded` while an optional dependency is down.
     pub status: String,
 }
 
@@ -40,7 +40,7 @@ pub struct JwkSetRead {
     pub keys: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// Every error but an invalid request.
+/// An error.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub struct ErrorRead {
@@ -48,7 +48,7 @@ pub struct ErrorRead {
     pub detail: String,
 }
 
-/// A login that failed, in the form of RFC 6749.
+/// A failed login, in the format of RFC 6749.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LoginError")]
 pub struct LoginErrorRead {
@@ -56,15 +56,15 @@ pub struct LoginErrorRead {
     pub error: String,
     /// What went wrong.
     pub error_description: String,
-    /// The same.
+    /// The same as `error_description`.
     pub detail: String,
 }
 
-/// An invalid request: everything that is wrong with it.
+/// An invalid request, with every problem.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "HTTPValidationError")]
 pub struct InvalidRead {
-    /// Everything that is wrong.
+    /// Every problem of the request.
     pub detail: Vec<Problem>,
 }
 

@@ -1,4 +1,4 @@
-//! Passwords, which nothing prints.
+//! Passwords. `Debug` does not print them.
 
 use std::borrow::Cow;
 
@@ -13,16 +13,16 @@ use super::text::LINE;
 #[serde(try_from = "String")]
 pub struct PasswordText<const MIN: usize>(SecretString);
 
-/// A password to be set. What is easily guessed, or holds the user's own name or email, is refused later, when its
-/// hash is made: judging it takes as much care.
+/// A new password. Weak ones, and those that contain the user's name or email, are rejected when the hash is made:
+/// checking them is expensive.
 pub type NewPassword = PasswordText<8>;
-/// A password to be compared with the one that is set.
+/// A password to be verified.
 pub type Password = PasswordText<1>;
 
 const MAX: usize = 128;
 
 impl<const MIN: usize> PasswordText<MIN> {
-    /// Hands the secret over to whoever hashes it.
+    /// The secret, to be hashed or verified.
     #[must_use]
     pub fn into_secret(self) -> SecretString {
         self.0

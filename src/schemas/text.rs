@@ -1,4 +1,4 @@
-//! Texts whose rule spans several types, as types of their own: a value that exists keeps its rule.
+//! Texts with a rule that several types share, as types of their own: every value is valid.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use crate::validation::schema::is_email;
 pub static LINE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x1f\x7f-\x9f]*$"));
 /// Text of several lines: line feeds and tabs are the only control characters.
 pub static LINES: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"));
-/// What `q` may search for.
+/// Characters of a search text.
 pub static SEARCH: LazyLock<Regex> = LazyLock::new(|| pattern("^[a-zA-Z0-9 ]*$"));
 static USERNAME: LazyLock<Regex> = LazyLock::new(|| pattern("^[a-zA-Z0-9_-]*$"));
 
@@ -22,7 +22,7 @@ pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a valid pattern")
 }
 
-/// An email address, at most 255 characters. Stored as it was written, unique whatever its case.
+/// An email address of at most 255 characters. Stored as entered, unique ignoring case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Email(String);
@@ -30,13 +30,13 @@ pub struct Email(String);
 impl Email {
     const MAX: usize = 255;
 
-    /// The address as it was written.
+    /// The address as entered.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What stands before the `@`.
+    /// The part before the `@`.
     #[must_use]
     pub fn local_part(&self) -> &str {
         self.0.split('@').next().unwrap_or_default()
@@ -68,7 +68,7 @@ impl JsonSchema for Email {
     }
 }
 
-/// A name to log in with, 3 to 50 of `[a-zA-Z0-9_-]`, unique whatever its case.
+/// A username: 3 to 50 characters of `[a-zA-Z0-9_-]`, unique ignoring case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Username(String);
@@ -77,13 +77,13 @@ impl Username {
     const MIN: usize = 3;
     const MAX: usize = 50;
 
-    /// The name as it was written.
+    /// The username as entered.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A username made from an email's local part, which may be taken; `suffix` then tells apart.
+    /// A username made from an email's local part. If it is taken, `suffix` makes it unique.
     #[must_use]
     pub fn from_email(email: &Email, suffix: Option<&str>) -> Self {
         let kept = email.local_part().chars().filter(|c| USERNAME.is_match(c.encode_utf8(&mut [0; 4])));
@@ -125,7 +125,7 @@ impl JsonSchema for Username {
     }
 }
 
-/// A tag, 1 to 30 characters in one line.
+/// A tag: one line of 1 to 30 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Tag(String);
@@ -133,7 +133,7 @@ pub struct Tag(String);
 impl Tag {
     const MAX: usize = 30;
 
-    /// The tag's text.
+    /// The text of the tag.
     #[must_use]
     pub fn into_inner(self) -> String {
         self.0

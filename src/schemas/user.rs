@@ -1,4 +1,4 @@
-//! Users on the wire.
+//! Users in requests and responses.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use super::patch;
 use super::text::{Email, LINE, Username};
 use crate::validation::schema::{documented, documented_parameters};
 
-/// Where somebody lives.
+/// A postal address.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 pub struct Address {
     /// Street and number.
@@ -26,28 +26,28 @@ pub struct Address {
     pub country: String,
 }
 
-/// What somebody says to sign up, and a superuser to create a user.
+/// The request of a sign-up.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = Self::example())]
-pub struct UserCreate {
-    /// To log in with; unique whatever its case.
+pub struct UserRegister {
+    /// The email address to log in with. Unique, ignoring case.
     pub email: Email,
-    /// To log in with.
+    /// The password.
     pub password: NewPassword,
-    /// Another name to log in with, unique whatever its case; left out it is made from the email.
+    /// Another name to log in with. Unique, ignoring case. Made from the email address by default.
     pub username: Option<Username>,
-    /// The person's name.
+    /// The full name.
     #[validate(length(max = 255), regex(path = *LINE))]
     pub full_name: Option<String>,
-    /// In years.
+    /// The age in years.
     #[validate(range(min = 0, max = 150))]
     pub age: Option<i32>,
-    /// Where the person lives.
+    /// The postal address.
     #[validate(nested)]
     pub address: Option<Address>,
 }
 
-impl UserCreate {
+impl UserRegister {
     fn example() -> serde_json::Value {
         serde_json::json!({
             "email": "ann@example.com", "password": "correct horse battery", "username": "ann", "full_name": "Ann Example",
@@ -56,63 +56,103 @@ impl UserCreate {
     }
 }
 
-/// What users say to change themselves: only what is present.
+/// A new user, created by a superuser.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = Self::example())]
+pub struct UserCreate {
+    /// The email address to log in with. Unique, ignoring case.
+    pub email: Email,
+    /// The password.
+    pub password: NewPassword,
+    /// Another name to log in with. Unique, ignoring case. Made from the email address by default.
+    pub username: Option<Username>,
+    /// The full name.
+    #[validate(length(max = 255), regex(path = *LINE))]
+    pub full_name: Option<String>,
+    /// The age in years.
+    #[validate(range(min = 0, max = 150))]
+    pub age: Option<i32>,
+    /// The postal address.
+    #[validate(nested)]
+    pub address: Option<Address>,
+    /// Whether the user may log in.
+    #[serde(default = "active")]
+    pub is_active: bool,
+    /// Whether the user is a superuser.
+    #[serde(default)]
+    pub is_superuser: bool,
+}
+
+fn active() -> bool {
+    true
+}
+
+impl UserCreate {
+    fn example() -> serde_json::Value {
+        serde_json::json!({
+            "email": "ann@example.com", "password": "correct horse battery", "username": "ann", "full_name": "Ann Example",
+            "age": 30, "is_active": true, "is_superuser": false
+        })
+    }
+}
+
+/// The changes of the caller's own account. Absent fields stay the same.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
 #[schemars(example = serde_json::json!({ "full_name": "Ann Example", "age": 31 }))]
 pub struct UserUpdateMe {
-    /// To log in with; unique whatever its case. A new one needs a login of a moment ago, or `current_password`.
+    /// The email address to log in with. Unique, ignoring case. A new one needs a recent login or `current_password`.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Email")]
     pub email: Option<Email>,
-    /// The password that is set, to change the email address when the login was some time ago.
+    /// The current password. Required for a new email address unless the login was recent.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Password")]
     pub current_password: Option<Password>,
-    /// Another name to log in with; unique whatever its case.
+    /// Another name to log in with. Unique, ignoring case.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Username")]
     pub username: Option<Username>,
-    /// The person's name; `null` clears it.
+    /// The full name. `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     #[validate(length(max = 255), regex(path = *LINE))]
     pub full_name: Option<Option<String>>,
-    /// In years; `null` clears it.
+    /// The age in years. `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     #[validate(range(min = 0, max = 150))]
     pub age: Option<Option<i32>>,
-    /// Where the person lives, as a whole; `null` clears it.
+    /// The postal address, replaced as a whole. `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     #[validate(nested)]
     pub address: Option<Option<Address>>,
 }
 
-/// What a superuser says to change a user: only what is present.
+/// The changes of a user by a superuser. Absent fields stay the same.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
 #[schemars(example = serde_json::json!({ "is_active": false }))]
 pub struct UserUpdate {
-    /// To log in with; unique whatever its case.
+    /// The email address to log in with. Unique, ignoring case.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Email")]
     pub email: Option<Email>,
-    /// To log in with.
+    /// The new password.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "NewPassword")]
     pub password: Option<NewPassword>,
-    /// Another name to log in with; unique whatever its case.
+    /// Another name to log in with. Unique, ignoring case.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Username")]
     pub username: Option<Username>,
-    /// The person's name; `null` clears it.
+    /// The full name. `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     #[validate(length(max = 255), regex(path = *LINE))]
     pub full_name: Option<Option<String>>,
-    /// In years; `null` clears it.
+    /// The age in years. `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     #[validate(range(min = 0, max = 150))]
     pub age: Option<Option<i32>>,
-    /// Where the person lives, as a whole; `null` clears it.
+    /// The postal address, replaced as a whole. `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     #[validate(nested)]
     pub address: Option<Option<Address>>,
@@ -120,20 +160,30 @@ pub struct UserUpdate {
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "bool")]
     pub is_active: Option<bool>,
-    /// Whether the user may do everything.
+    /// Whether the user is a superuser.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "bool")]
     pub is_superuser: Option<bool>,
 }
 
-/// What users say to change their password.
+/// The change of the caller's password.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "current_password": "correct horse battery", "new_password": "staple battery horse" }))]
 pub struct PasswordUpdate {
-    /// The password that is set.
+    /// The current password.
     pub current_password: Password,
-    /// The password to be set: another one.
+    /// The new password. Must differ from the current one.
     pub new_password: NewPassword,
+}
+
+/// The optional body of an account's deletion.
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+#[schemars(example = serde_json::json!({ "current_password": "correct horse battery" }))]
+pub struct AccountDeletion {
+    /// The current password. Required unless the login was recent.
+    #[serde(default, deserialize_with = "patch::required")]
+    #[schemars(with = "Password")]
+    pub current_password: Option<Password>,
 }
 
 /// A user.
@@ -141,33 +191,33 @@ pub struct PasswordUpdate {
 pub struct UserRead {
     /// The user's id.
     pub id: Uuid,
-    /// To log in with.
+    /// The email address to log in with.
     pub email: String,
     /// Another name to log in with.
     pub username: String,
-    /// The person's name.
+    /// The full name.
     pub full_name: Option<String>,
-    /// In years.
+    /// The age in years.
     pub age: Option<i32>,
-    /// Where the person lives.
+    /// The postal address.
     pub address: Option<Address>,
     /// Whether the user may log in.
     pub is_active: bool,
-    /// Whether the user may do everything.
+    /// Whether the user is a superuser.
     pub is_superuser: bool,
     /// When the user was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// Some of the users.
+/// A page of users.
 pub type UserPage = Page<UserRead>;
 
-/// The path to one user.
+/// The path of a user.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct UserPath {
     /// The user's id.
     pub user_id: Uuid,
 }
 
-documented!(UserCreate, UserUpdateMe, UserUpdate, PasswordUpdate, UserRead, UserPage);
+documented!(AccountDeletion, UserCreate, UserRegister, UserUpdateMe, UserUpdate, PasswordUpdate, UserRead, UserPage);
 documented_parameters!(Path: UserPath);

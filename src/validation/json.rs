@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::header;
 use http_body_util::{BodyExt, LengthLimitError};
 use schemars::JsonSchema;
@@ -31,6 +31,23 @@ where
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         parse_json(&read_json(request).await?).map(Self)
+    }
+}
+
+/// For a body that may be left out: `Option<ValidJson<T>>` is `None` without `Content-Type`, and for an empty body.
+impl<S, T> OptionalFromRequest<S> for ValidJson<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate + JsonSchema + 'static,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
+        }
+        let body = read_json(request).await?;
+        if body.is_empty() { Ok(None) } else { parse_json(&body).map(|data| Some(Self(data))) }
     }
 }
 

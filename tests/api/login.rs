@@ -1,4 +1,4 @@
-//! Logging in, and what is told to somebody who cannot.
+//! Logging in.
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
@@ -22,7 +22,7 @@ async fn login(client: &Client, route: &str, username: &str, password: &str) -> 
 }
 
 #[tokio::test]
-async fn email_and_username_log_in_whatever_their_case() {
+async fn login_accepts_email_and_username_in_any_case() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for route in ROUTES {
@@ -38,7 +38,7 @@ async fn email_and_username_log_in_whatever_their_case() {
 }
 
 #[tokio::test]
-async fn nobody_learns_why_a_login_failed() {
+async fn failed_login_response_is_always_the_same() {
     let app = TestApp::start().await;
     let (ann, eve, root) = (app.user("ann").await, app.user("eve").await, app.superuser("root").await);
     root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
@@ -59,7 +59,7 @@ async fn nobody_learns_why_a_login_failed() {
             ("nobody@example.com", PASSWORD),
             ("' OR 1=1 --", PASSWORD),
             ("%", PASSWORD),
-            // Neither the id nor the hash of nobody in particular.
+            // Neither the id nor the dummy password logs in.
             (&ann.id().to_string(), PASSWORD),
             ("nobody", "nobody"),
         ] {
@@ -69,12 +69,12 @@ async fn nobody_learns_why_a_login_failed() {
         }
     }
     bodies.dedup();
-    assert_eq!(bodies.len(), 1, "byte for byte");
+    assert_eq!(bodies.len(), 1, "identical bodies");
 }
 
-/// Without looking at a watch: where no password can be hashed, nobody is answered.
+/// Tested without measuring time: with a hash concurrency of 0, no login completes.
 #[tokio::test]
-async fn a_hash_is_computed_whether_the_user_exists_or_not() {
+async fn login_hashes_for_unknown_and_inactive_users_too() {
     let app = TestApp::with(|settings| settings.server.request_timeout_seconds = 1).await;
     let (eve, root) = (app.user("eve").await, app.superuser("root").await);
     app.user("ann").await;
@@ -95,7 +95,7 @@ async fn a_hash_is_computed_whether_the_user_exists_or_not() {
 }
 
 #[tokio::test]
-async fn a_login_is_a_form() {
+async fn login_accepts_only_a_form() {
     let app = TestApp::start().await;
     app.user("ann").await;
     let nobody = app.anonymous();
@@ -112,7 +112,7 @@ async fn a_login_is_a_form() {
         assert_eq!(nobody.form(route, &twice).await.problems(), ["body.username: string_type"]);
         let other_grant = [("grant_type", "client_credentials"), ("username", "ann"), ("password", PASSWORD)];
         assert_eq!(nobody.form(route, &other_grant).await.problems(), ["body.grant_type: string_pattern_mismatch"]);
-        // What OAuth2 clients send besides is nothing to stumble over.
+        // Other fields of OAuth2 clients are ignored.
         let fields =
             [("username", "ann"), ("password", PASSWORD), ("scope", ""), ("client_id", "x"), ("client_secret", "")];
         nobody.form(route, &fields).await.ok::<Token>();
@@ -122,13 +122,13 @@ async fn a_login_is_a_form() {
         let answer = nobody.send("POST".parse().unwrap(), "/token", &form, body.into()).await;
         assert_eq!(answer.problems(), ["body: string_unicode"], "{body}");
     }
-    // Credentials are not taken from where they would end up in a log.
+    // Credentials in the query are ignored, because they would end up in logs.
     let query = format!("/token?{}", "username=ann&password=correct+horse+battery");
     assert_eq!(nobody.form(&query, &[]).await.problems().len(), 2);
 }
 
 #[tokio::test]
-async fn a_password_may_be_of_any_script() {
+async fn password_may_use_any_script() {
     let app = TestApp::start().await;
     let password = "пароль 🫖 +%&=".repeat(8);
     let body = json!({ "email": "ann@example.com", "password": password });
@@ -139,7 +139,7 @@ async fn a_password_may_be_of_any_script() {
 }
 
 #[tokio::test]
-async fn a_token_says_whose_it_is() {
+async fn test_token_returns_the_user() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let me = ann.send("POST".parse().unwrap(), "/login/test-token", &[], "".into()).await;
@@ -148,10 +148,10 @@ async fn a_token_says_whose_it_is() {
 }
 
 #[tokio::test]
-async fn a_token_ends() {
+async fn access_token_expires() {
     let app = TestApp::start().await;
     app.user("ann").await;
-    // The token is checked against the system's clock: it is issued in the past instead.
+    // The token is verified against the system's clock, so it is issued in the past.
     let issued_before = async |age: TimeDelta| {
         app.travel(-age);
         let token: Token = login(&app.anonymous(), "/token", "ann", PASSWORD).await.ok();
@@ -159,7 +159,7 @@ async fn a_token_ends() {
         app.bearer(&token.access_token).get("/users/me").await
     };
     issued_before(TimeDelta::seconds(1790)).await.ok::<UserRead>();
-    // Clocks may be apart by some seconds, not by more than thirty.
+    // Clock skew of a few seconds is accepted, of thirty seconds not.
     issued_before(TimeDelta::seconds(1830)).await.is_unauthorized();
     issued_before(TimeDelta::days(1)).await.is_unauthorized();
 }

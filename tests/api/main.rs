@@ -15,6 +15,7 @@ mod database;
 mod deployment;
 mod documents;
 mod drift;
+mod email_token;
 mod external;
 mod forged;
 mod hostile;

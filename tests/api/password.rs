@@ -1,4 +1,4 @@
-//! What may be a password, and how it is kept.
+//! Password rules and hashes.
 
 use axum::http::StatusCode;
 use keel::core::security::{Passwords, Verdict};
@@ -22,7 +22,7 @@ async fn sign_up(app: &TestApp, password: &str) -> crate::support::Answer {
     app.anonymous().post("/users/signup", body).await
 }
 
-/// What is stored for the user.
+/// The stored hash of the user.
 async fn hash(app: &TestApp, client: &Client) -> String {
     Entity::find_by_id(client.id()).one(&app.state.db).await.unwrap().unwrap().hashed_password
 }
@@ -34,7 +34,7 @@ async fn store(app: &TestApp, client: &Client, hash: &str) {
 }
 
 #[tokio::test]
-async fn what_everybody_tries_first_is_refused() {
+async fn common_password_is_rejected() {
     let app = TestApp::start().await;
     for password in [
         "password",
@@ -52,7 +52,7 @@ async fn what_everybody_tries_first_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_known_of_the_user_is_refused() {
+async fn password_with_own_name_or_email_is_rejected() {
     let app = TestApp::start().await;
     for password in
         ["zoe.miller@example.com", "ZOE.MILLER@EXAMPLE.COM!", "zoemiller-x7q", "x7qkMILLERv2w", "Miller and a kettle"]
@@ -74,7 +74,7 @@ async fn what_is_known_of_the_user_is_refused() {
 }
 
 #[tokio::test]
-async fn the_least_length_can_be_raised() {
+async fn password_min_length_is_configurable() {
     let app = TestApp::with(|settings| settings.auth.password_min_length = 12).await;
     let answer = sign_up(&app, "q7kv2w9z4xm").await;
     assert_eq!(answer.read::<Value>()["detail"][0]["ctx"]["min_length"], 12);
@@ -83,38 +83,38 @@ async fn the_least_length_can_be_raised() {
 }
 
 #[tokio::test]
-async fn keyboards_may_differ_in_how_they_write_a_character() {
+async fn equivalent_unicode_passwords_match() {
     let app = TestApp::start().await;
-    // e with an accent, as one character and as two.
+    // é as one code point and as two.
     sign_up(&app, "th\u{e9}i\u{e8}re bleue").await.created::<UserRead>();
     app.log_in("zoemiller", "the\u{301}ie\u{300}re bleue").await.ok::<Token>();
     assert_eq!(app.log_in("zoemiller", "theiere bleue").await.status, StatusCode::BAD_REQUEST);
 }
 
-/// As passlib and others write it: users come along from another service without setting a new password.
+/// In the formats of passlib and others: imported users keep their passwords.
 #[tokio::test]
-async fn a_bcrypt_hash_is_verified_and_replaced() {
+async fn bcrypt_hash_is_verified_and_replaced_at_login() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for prefix in ["$2b$", "$2a$", "$2y$"] {
         let salted = bcrypt::hash_with_salt("old kettle", 4, [7; 16]).unwrap().to_string();
         store(&app, &ann, &format!("{prefix}{}", &salted[4..])).await;
         assert_eq!(app.log_in("ann", "old kettlE").await.status, StatusCode::BAD_REQUEST);
-        assert!(hash(&app, &ann).await.starts_with(prefix), "a wrong password replaces nothing");
+        assert!(hash(&app, &ann).await.starts_with(prefix), "a wrong password does not replace the hash");
         app.log_in("ann", "old kettle").await.ok::<Token>();
         assert!(hash(&app, &ann).await.starts_with("$argon2id$"), "{prefix}");
         app.log_in("ann", "old kettle").await.ok::<Token>();
     }
-    // Of a password of 72 bytes and more bcrypt has always seen the first 72.
+    // bcrypt uses only the first 72 bytes.
     let long = "0123456789".repeat(8);
     let salted = bcrypt::hash_with_salt(&long, 4, [7; 16]).unwrap().to_string();
     store(&app, &ann, &salted).await;
     app.log_in("ann", &long).await.ok::<Token>();
-    assert_eq!(app.log_in("ann", &long[..79]).await.status, StatusCode::BAD_REQUEST, "but argon2 sees all");
+    assert_eq!(app.log_in("ann", &long[..79]).await.status, StatusCode::BAD_REQUEST, "argon2 uses all bytes");
 }
 
 #[tokio::test]
-async fn a_hash_that_is_no_hash_lets_nobody_in() {
+async fn invalid_hash_never_matches() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for text in ["", "x", PASSWORD, "$2b$", "$2b$99$abc", "$argon2id$", "$argon2id$v=19$m=1,t=0,p=0$c2FsdA$aGFzaA", "!"]
@@ -125,7 +125,7 @@ async fn a_hash_that_is_no_hash_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_hash_of_other_costs_is_replaced_at_the_next_login() {
+async fn hash_with_old_cost_is_replaced_at_login() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let before = hash(&app, &ann).await;

@@ -4,7 +4,6 @@ use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
 use keel::schemas::api_key::{ApiKeyCreated, ApiKeyPage};
 use keel::schemas::audit_event::AuditEventPage;
-use keel::schemas::item::ItemPage;
 use keel::schemas::login::Token;
 use keel::schemas::message::Message;
 use keel::schemas::user::UserRead;
@@ -36,7 +35,7 @@ fn is_invalid(answer: Answer) {
 }
 
 #[tokio::test]
-async fn a_mailed_link_sets_a_new_password_once() {
+async fn reset_link_sets_a_new_password_once() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let token = link(&app, "ann@example.com").await;
@@ -48,24 +47,25 @@ async fn a_mailed_link_sets_a_new_password_once() {
     is_invalid(reset(&app, &token, "another kettle").await);
 }
 
-/// Somebody may have signed up with an address that is not his, or have come in with a stolen password, long before.
+/// Someone else may have signed up with the address, or have stolen a password, long before.
 #[tokio::test]
-async fn a_reset_ends_everything_that_somebody_else_may_hold() {
+async fn password_reset_ends_sessions_keys_and_links() {
     let app = TestApp::with(|settings| settings.auth.require_verified_email = true).await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
-    let new_key = json!({ "name": "ci", "scope": "items" });
+    let new_key = json!({ "name": "ci", "scope": "users" });
     let keys = [(); 2].map(|()| ann.post("/users/me/api-keys", new_key.clone()));
     let keys: Vec<ApiKeyCreated> =
         futures_util::future::join_all(keys).await.into_iter().map(Answer::created).collect();
     let machine = app.bearer(&keys[0].key);
-    machine.get("/items").await.ok::<ItemPage>();
+    // The key is valid, but its user is no superuser.
+    machine.get("/users").await.error(StatusCode::FORBIDDEN);
     ann.patch("/users/me", json!({ "email": "eve@example.org" })).await.ok::<UserRead>();
     let elsewhere = app.outbox.token("eve@example.org").await;
 
     let token = link(&app, "ann@example.com").await;
     reset(&app, &token, NEW).await.ok::<Message>();
-    machine.get("/items").await.is_unauthorized();
-    app.bearer(&keys[1].key).get("/items").await.is_unauthorized();
+    machine.get("/users").await.is_unauthorized();
+    app.bearer(&keys[1].key).get("/users").await.is_unauthorized();
     is_invalid(app.anonymous().post("/verify-email", json!({ "token": elsewhere })).await);
     let revoked: AuditEventPage = root.get("/audit-events?kind=api_key_revoked").await.ok();
     let [event] = &revoked.data[..] else { panic!("{revoked:?}") };
@@ -77,11 +77,11 @@ async fn a_reset_ends_everything_that_somebody_else_may_hold() {
     let token = link(&app, "ann@example.com").await;
     reset(&app, &token, "kettle without a spout").await.ok::<Message>();
     let revoked: AuditEventPage = root.get("/audit-events?kind=api_key_revoked").await.ok();
-    assert_eq!(revoked.count, 1, "nothing was revoked");
+    assert_eq!(revoked.count, 1, "no event without keys");
 }
 
 #[tokio::test]
-async fn a_mail_leads_to_the_frontend_whatever_the_request_says() {
+async fn reset_link_ignores_request_headers() {
     let app = TestApp::with(|settings| settings.mail.frontend_url = "https://app.example.com/".into()).await;
     app.user("ann").await;
     let headers = [
@@ -99,7 +99,7 @@ async fn a_mail_leads_to_the_frontend_whatever_the_request_says() {
 }
 
 #[tokio::test]
-async fn the_answer_is_the_same_whoever_is_asked_for() {
+async fn recovery_response_is_the_same_for_every_address() {
     let app = TestApp::start().await;
     let (root, ann, eve) = (app.superuser("root").await, app.user("ann").await, app.user("eve").await);
     root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
@@ -125,7 +125,7 @@ async fn the_answer_is_the_same_whoever_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_link_ends() {
+async fn reset_link_ends_with_newer_request_expiry_and_account_changes() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let email = "ann@example.com";
@@ -137,7 +137,7 @@ async fn a_link_ends() {
 
     app.travel(TimeDelta::seconds(3599));
     let problems = reset(&app, &newer, "password123").await.problems();
-    assert_eq!(problems, ["body.new_password: value_error"], "it is still good");
+    assert_eq!(problems, ["body.new_password: value_error"], "a weak password leaves the token valid");
     app.travel(TimeDelta::seconds(1));
     is_invalid(reset(&app, &newer, NEW).await);
 
@@ -161,7 +161,7 @@ async fn a_link_ends() {
 }
 
 #[tokio::test]
-async fn no_other_text_is_a_link() {
+async fn altered_reset_token_is_rejected() {
     let app = TestApp::start().await;
     app.user("ann").await;
     let token = link(&app, "ann@example.com").await;
@@ -176,7 +176,7 @@ async fn no_other_text_is_a_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_at_once_one_succeeds() {
+async fn concurrent_reset_with_one_token_succeeds_once() {
     let app = TestApp::start().await;
     app.user("ann").await;
     let token = link(&app, "ann@example.com").await;
@@ -200,7 +200,7 @@ async fn of_a_hundred_at_once_one_succeeds() {
 }
 
 #[tokio::test]
-async fn while_the_database_is_gone_nobody_is_told_that_a_mail_was_sent() {
+async fn recovery_fails_while_the_database_is_down() {
     let app = TestApp::start().await;
     app.state.db.clone().close().await.unwrap();
     for email in ["ann@example.com", "nobody@example.com"] {

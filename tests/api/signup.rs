@@ -16,7 +16,7 @@ async fn sign_up(client: &Client, body: Value) -> UserRead {
 }
 
 #[tokio::test]
-async fn who_signs_up_is_answered_the_user_without_the_password() {
+async fn sign_up_returns_the_user_without_the_password() {
     let app = TestApp::start().await;
     let address = json!({ "street": "1 Main Street", "city": "Springfield", "country": "Utopia" });
     let body = json!({
@@ -28,14 +28,14 @@ async fn who_signs_up_is_answered_the_user_without_the_password() {
         "id": user["id"], "email": "Ann@Example.com", "username": "Ann_1-x", "full_name": "Añn ✓ 李 🫖 O'Neill",
         "age": 30, "address": address, "is_active": true, "is_superuser": false, "created_at": user["created_at"],
     });
-    assert_eq!(user, expected, "as it was said, and nothing else");
+    assert_eq!(user, expected, "as entered, and nothing else");
 
     let root = app.superuser("root").await;
     assert_eq!(root.get(&format!("/users/{}", user["id"].as_str().unwrap())).await.ok::<Value>(), user);
 }
 
 #[tokio::test]
-async fn an_email_and_a_password_are_enough() {
+async fn sign_up_needs_only_email_and_password() {
     let app = TestApp::start().await;
     let user = sign_up(&app.anonymous(), json!({ "email": "ann@example.com", "password": PASSWORD })).await;
     assert_eq!((user.username.as_str(), user.full_name, user.age, user.address), ("ann", None, None, None));
@@ -45,7 +45,7 @@ async fn an_email_and_a_password_are_enough() {
 }
 
 #[tokio::test]
-async fn a_username_is_made_from_the_email() {
+async fn username_is_derived_from_the_email() {
     let app = TestApp::start().await;
     let nobody = app.anonymous();
     let long = "l".repeat(64);
@@ -60,7 +60,7 @@ async fn a_username_is_made_from_the_email() {
         let user = sign_up(&nobody, json!({ "email": format!("{local}@example.com"), "password": PASSWORD })).await;
         assert_eq!(user.username, expected, "{local}");
     }
-    // A made-up name that is taken, whatever the case, is nobody's mistake: it gets an end of its own.
+    // A derived username that is taken gets a random suffix.
     for (number, local) in ["abc", "ABC", "MAX", "x", &"L".repeat(60)].into_iter().enumerate() {
         let email = format!("{local}@{number}.example.com");
         let user = sign_up(&nobody, json!({ "email": email, "password": PASSWORD })).await;
@@ -72,7 +72,7 @@ async fn a_username_is_made_from_the_email() {
 }
 
 #[tokio::test]
-async fn an_email_is_an_address_of_ascii() {
+async fn invalid_email_is_rejected() {
     let app = TestApp::start().await;
     for email in [
         "é@example.com",
@@ -82,11 +82,11 @@ async fn an_email_is_an_address_of_ascii() {
         "@example.com",
         "ann@@example.com",
         "a nn@example.com",
-        // No mail could be sent there.
+        // Mail servers reject these.
         ".ann@example.com",
         "ann.@example.com",
         "a..nn@example.com",
-        // It would go into the header of a mail.
+        // Header injection.
         "ann@example.com\r\nBcc: everybody",
         "ann@\r\nBcc: everybody[127.0.0.1]",
     ] {
@@ -97,12 +97,12 @@ async fn an_email_is_an_address_of_ascii() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_signups_with_one_email_one_succeeds() {
+async fn concurrent_sign_up_with_one_email_succeeds_once() {
     let app = TestApp::start().await;
     let signups: Vec<_> = (0..100_usize)
         .map(|number| {
             let nobody = app.anonymous();
-            // The bits of the number say which letters are capitals.
+            // The bits of the number choose the capital letters.
             let cased = |(at, letter): (usize, char)| {
                 if number >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
             };
@@ -124,7 +124,7 @@ async fn of_a_hundred_signups_with_one_email_one_succeeds() {
 }
 
 #[tokio::test]
-async fn every_problem_of_a_signup_is_told_at_its_place() {
+async fn sign_up_reports_every_problem() {
     let app = TestApp::start().await;
     let body = json!({
         "email": "ann", "password": "s3cr3t!", "username": "a b", "full_name": 7, "age": 151,

@@ -1,11 +1,12 @@
-//! Users, as superusers look after them; somebody must always be left to do so.
+//! Administration of users by superusers.
 
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
-use keel::schemas::item::{ItemPage, ItemRead};
+use keel::schemas::item::ItemPage;
 use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
-use serde_json::json;
+use keel::services::account::user::{self, Actor};
+use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
 use crate::support::{Client, TestApp};
@@ -17,7 +18,7 @@ fn path(user: &Client) -> String {
 }
 
 #[tokio::test]
-async fn users_are_listed_newest_first_in_pages() {
+async fn users_are_listed_newest_first() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
     for name in ["ann", "bob", "eve", "max"] {
@@ -26,7 +27,7 @@ async fn users_are_listed_newest_first_in_pages() {
     }
     let page = async |query: &str| {
         let page: UserPage = root.get(&format!("/users{query}")).await.ok();
-        assert_eq!(page.count, 5, "of all, not of the page");
+        assert_eq!(page.count, 5, "counts all users");
         page.data.into_iter().map(|user| user.username).collect::<Vec<_>>()
     };
     assert_eq!(page("").await, ["max", "eve", "bob", "ann", "root"]);
@@ -39,7 +40,7 @@ async fn users_are_listed_newest_first_in_pages() {
 }
 
 #[tokio::test]
-async fn a_superuser_changes_everything_about_a_user() {
+async fn superuser_changes_a_user() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
     let changed: UserRead = root
@@ -62,25 +63,62 @@ async fn a_superuser_changes_everything_about_a_user() {
 }
 
 #[tokio::test]
-async fn who_is_deactivated_is_out_with_the_next_request() {
+async fn superuser_creates_superusers_and_inactive_users() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    app.outbox.unread().await;
+    let body = |name: &str, flags: Value| {
+        let mut body = json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
+        body.as_object_mut().unwrap().extend(flags.as_object().unwrap().clone());
+        body
+    };
+    let plain: UserRead = root.post("/users", body("ann", json!({}))).await.created();
+    assert!(plain.is_active && !plain.is_superuser);
+    app.outbox.token("ann@example.com").await;
+
+    let superuser: UserRead = root.post("/users", body("eve", json!({ "is_superuser": true }))).await.created();
+    assert!(superuser.is_active && superuser.is_superuser);
+    let token: Token = app.log_in("eve", PASSWORD).await.ok();
+    app.bearer(&token.access_token).get("/users").await.ok::<UserPage>();
+    app.outbox.token("eve@example.com").await;
+
+    let inactive: UserRead = root.post("/users", body("max", json!({ "is_active": false }))).await.created();
+    assert!(!inactive.is_active);
+    assert_eq!(app.log_in("max", PASSWORD).await.error(StatusCode::BAD_REQUEST), "Incorrect email or password");
+    assert!(app.outbox.unread().await.is_empty(), "no invitation for a user who may not log in");
+
+    let null = root.post("/users", body("zoe", json!({ "is_active": null, "is_superuser": "yes" }))).await;
+    assert_eq!(null.problems().len(), 2);
+}
+
+#[tokio::test]
+async fn sign_up_ignores_role_and_activity() {
+    let app = TestApp::start().await;
+    let body = json!({ "email": "ann@example.com", "password": PASSWORD, "is_superuser": true, "is_active": false });
+    let user: UserRead = app.anonymous().post("/users/signup", body).await.created();
+    assert!(user.is_active && !user.is_superuser);
+}
+
+#[tokio::test]
+async fn deactivation_takes_effect_at_the_next_request() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
-    let item: ItemRead = ann.post("/items", json!({ "title": "kettle" })).await.created();
+    let profile: UserRead = ann.patch("/users/me", json!({ "age": 7 })).await.ok();
 
     let changed: UserRead = root.patch(&path(&ann), json!({ "is_active": false })).await.ok();
     assert!(!changed.is_active);
     ann.get("/users/me").await.is_unauthorized();
-    ann.delete(&format!("/items/{}", item.id)).await.is_unauthorized();
+    ann.patch("/users/me", json!({ "age": 8 })).await.is_unauthorized();
 
     root.patch(&path(&ann), json!({ "is_active": true })).await.ok::<UserRead>();
     ann.get("/users/me").await.is_unauthorized();
     let token: Token = app.log_in("ann", PASSWORD).await.ok();
     let ann = app.bearer(&token.access_token);
-    assert_eq!(ann.get(&format!("/items/{}", item.id)).await.ok::<ItemRead>(), item, "nothing is lost");
+    assert_eq!(ann.get("/users/me").await.ok::<UserRead>(), profile, "nothing is lost");
 }
 
 #[tokio::test]
-async fn a_role_counts_from_the_next_request_on() {
+async fn role_change_takes_effect_at_the_next_request() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
     ann.get("/users").await.error(StatusCode::FORBIDDEN);
@@ -93,10 +131,10 @@ async fn a_role_counts_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn the_last_superuser_stays() {
+async fn last_superuser_cannot_be_removed() {
     let app = TestApp::start().await;
     let (ann, root, idle) = (app.user("ann").await, app.superuser("root").await, app.superuser("idle").await);
-    // Who cannot log in does not look after anybody.
+    // An inactive superuser does not count.
     root.patch(&path(&idle), json!({ "is_active": false })).await.ok::<UserRead>();
 
     for body in
@@ -106,9 +144,9 @@ async fn the_last_superuser_stays() {
     }
     assert_eq!(root.delete(&path(&root)).await.error(StatusCode::CONFLICT), LAST);
     assert_eq!(root.delete("/users/me").await.error(StatusCode::CONFLICT), LAST);
-    assert_eq!(Some(root.get("/users/me").await.ok::<UserRead>()), root.user, "not even the age has changed");
+    assert_eq!(Some(root.get("/users/me").await.ok::<UserRead>()), root.user, "the whole change is rejected");
 
-    // Everybody else may go, and so may he once there is another.
+    // Other users can be removed, and the superuser once there is another one.
     root.patch(&path(&root), json!({ "age": 7, "is_active": true, "is_superuser": true })).await.ok::<UserRead>();
     root.patch(&path(&idle), json!({ "is_superuser": false })).await.ok::<UserRead>();
     root.delete(&path(&idle)).await.is_no_content();
@@ -118,7 +156,7 @@ async fn the_last_superuser_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_superusers_who_remove_each_other_one_remains() {
+async fn concurrent_removal_of_two_superusers_leaves_one() {
     let removals = [
         (Method::DELETE, json!({})),
         (Method::PATCH, json!({ "is_superuser": false })),
@@ -135,7 +173,7 @@ async fn of_two_superusers_who_remove_each_other_one_remains() {
         let (first, second) = (remove(&ann, &bob), remove(&bob, &ann));
         let statuses = [first.await.unwrap(), second.await.unwrap()];
         let removed = statuses.iter().filter(|status| status.is_success()).count();
-        // The other one came too late: he was removed already, or he would have been the last to go.
+        // The other request was late: its actor was removed already, or would have been the last superuser.
         let late = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::CONFLICT];
         assert!(removed == 1 && statuses.iter().any(|status| late.contains(status)), "{method} {body}: {statuses:?}");
         let left = [ann.get("/users").await.status, bob.get("/users").await.status];
@@ -146,9 +184,9 @@ async fn of_two_superusers_who_remove_each_other_one_remains() {
     }
 }
 
-/// Demoting somebody locks his row and those of the superusers: never in two orders.
+/// A demotion locks the rows of the user and of all superusers, always in the same order.
 #[tokio::test(flavor = "multi_thread")]
-async fn demotions_do_not_wait_for_each_other_for_ever() {
+async fn concurrent_demotions_do_not_deadlock() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
     let mut users = Vec::new();
@@ -175,7 +213,7 @@ async fn demotions_do_not_wait_for_each_other_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_deleted_while_creating_items_leaves_none() {
+async fn deletion_during_item_creation_leaves_no_items() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
     let mut created = 0;
@@ -201,19 +239,20 @@ async fn who_is_deleted_while_creating_items_leaves_none() {
         assert_eq!(root.get("/items").await.ok::<ItemPage>().count, 0, "round {round}");
         ann.post("/items", json!({ "title": "too late" })).await.is_unauthorized();
     }
-    assert!(created > 0, "he was never there");
+    assert!(created > 0, "no request came before the deletion");
 }
 
-/// As of when it is done, and not of when it was begun: a body may take long to arrive.
+/// The role is checked when the change is made, because a body may take long to arrive.
 #[tokio::test]
-async fn a_role_that_is_gone_by_then_changes_nobody() {
+async fn update_fails_after_the_actor_lost_the_role() {
     let app = TestApp::start().await;
     let (ann, bob, root) = (app.superuser("ann").await, app.user("bob").await, app.superuser("root").await);
     root.patch(&path(&ann), json!({ "is_superuser": false })).await.ok::<UserRead>();
     let (accounts, client) = (&app.state.accounts, keel::core::client::Client::default());
     for target in [ann.id(), bob.id()] {
         let data = serde_json::from_value(json!({ "is_superuser": true })).unwrap();
-        keel::services::account::user::update(accounts, &client, ann.id(), target, data).await.unwrap_err();
+        let actor = Actor { id: ann.id(), client: &client };
+        user::update(accounts, actor, target, data).await.unwrap_err();
     }
     ann.get("/users").await.error(StatusCode::FORBIDDEN);
 }

@@ -1,12 +1,12 @@
-//! Users, as they see themselves: reading, changing, leaving; a new email address is in `email`.
+//! The caller's own account.
 
+mod deletion;
 mod email;
 
 use axum::http::StatusCode;
-use chrono::TimeDelta;
-use keel::schemas::item::{ItemPage, ItemRead};
 use keel::schemas::message::Message;
 use keel::schemas::user::UserRead;
+use keel::services::account::reauthentication::SessionUser;
 use keel::services::account::user;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ async fn sign_up(client: &Client, body: Value) -> UserRead {
 }
 
 #[tokio::test]
-async fn email_and_username_are_unique_whatever_their_case() {
+async fn email_and_username_are_unique_ignoring_case() {
     let app = TestApp::start().await;
     let (ann, bob, root) = (app.user("ann").await, app.user("bob").await, app.superuser("root").await);
     let email = |email: &str| json!({ "email": email, "password": PASSWORD, "username": "other" });
@@ -35,7 +35,7 @@ async fn email_and_username_are_unique_whatever_their_case() {
         for taken in ["ann", "ANN", "aNn"] {
             assert_eq!(client.post(path, username(taken)).await.error(StatusCode::CONFLICT), USERNAME_TAKEN);
         }
-        // Without a username, it is the email that is told to be taken.
+        // Without a username, the conflict is about the email.
         let body = json!({ "email": "ANN@example.com", "password": PASSWORD });
         assert_eq!(client.post(path, body).await.error(StatusCode::CONFLICT), EMAIL_TAKEN);
     }
@@ -45,16 +45,16 @@ async fn email_and_username_are_unique_whatever_their_case() {
         let answer = client.patch(&path, json!({ "username": "ANN" })).await;
         assert_eq!(answer.error(StatusCode::CONFLICT), USERNAME_TAKEN);
     }
-    // One's own, in another case, is not taken.
+    // The caller's own email and username in another case are not taken.
     let me: UserRead = ann.patch("/users/me", json!({ "email": "ANN@example.com", "username": "Ann" })).await.ok();
     assert_eq!((me.email.as_str(), me.username.as_str()), ("ANN@example.com", "Ann"));
 }
 
 #[tokio::test]
-async fn an_object_is_not_written_as_a_list() {
+async fn object_in_body_cannot_be_a_list() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    // What serde would take: the members' values in the order in which the code declares them.
+    // serde would accept the values in the order of the struct's fields.
     let body = json!(["bob@example.com", PASSWORD, "bob", null, null, null]);
     assert_eq!(app.anonymous().post("/users/signup", body).await.problems(), ["body: model_attributes_type"]);
     let body = json!({ "address": ["1 Main Street", "Springfield", "Utopia"] });
@@ -63,7 +63,7 @@ async fn an_object_is_not_written_as_a_list() {
 }
 
 #[tokio::test]
-async fn a_patch_changes_only_what_is_present_and_null_clears() {
+async fn patch_changes_present_fields_and_null_clears() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let address = json!({ "street": "1 Main Street", "city": "Springfield", "country": "Utopia" });
@@ -77,7 +77,7 @@ async fn a_patch_changes_only_what_is_present_and_null_clears() {
     let moved = json!({ "street": "2 High Street", "city": "Shelbyville", "country": "Utopia" });
     let moved: UserRead = ann.patch("/users/me", json!({ "address": moved })).await.ok();
     assert_eq!(moved.address.unwrap().street, "2 High Street");
-    // The address is replaced as a whole: there is no half of one.
+    // The address is replaced as a whole, so it must be complete.
     let half = ann.patch("/users/me", json!({ "address": { "city": "Ogdenville" } })).await;
     assert_eq!(half.problems(), ["body.address.country: missing", "body.address.street: missing"]);
 
@@ -90,7 +90,7 @@ async fn a_patch_changes_only_what_is_present_and_null_clears() {
 }
 
 #[tokio::test]
-async fn a_new_password_takes_the_place_of_the_old_one() {
+async fn password_change_replaces_the_old_password() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let change = async |current: &str, new: &str| {
@@ -104,7 +104,7 @@ async fn a_new_password_takes_the_place_of_the_old_one() {
         change(PASSWORD, PASSWORD).await.error(StatusCode::BAD_REQUEST),
         "New password cannot be the same as the current one"
     );
-    // Somebody who does not know the password is not told that the new one is the same.
+    // The response to a wrong password does not depend on the new one.
     assert_eq!(change("same but wrong", "same but wrong").await.error(StatusCode::BAD_REQUEST), "Incorrect password");
     assert_eq!(app.log_in("ann", PASSWORD).await.status, StatusCode::OK);
 
@@ -115,28 +115,14 @@ async fn a_new_password_takes_the_place_of_the_old_one() {
     assert_eq!(app.log_in("ann", new).await.status, StatusCode::OK);
 }
 
-#[tokio::test]
-async fn who_leaves_takes_everything_along() {
-    let app = TestApp::start().await;
-    let (ann, bob, root) = (app.user("ann").await, app.user("bob").await, app.superuser("root").await);
-    for owner in [&ann, &ann, &bob] {
-        owner.post("/items", json!({ "title": "kettle", "tags": ["tea"] })).await.created::<ItemRead>();
-    }
-    ann.delete("/users/me").await.is_no_content();
-    ann.get("/users/me").await.is_unauthorized();
-    root.get(&format!("/users/{}", ann.id())).await.is_not_found();
-    assert_eq!(app.log_in("ann", PASSWORD).await.status, StatusCode::BAD_REQUEST);
-    let left: ItemPage = root.get("/items").await.ok();
-    assert_eq!((left.count, left.data[0].owner_id), (1, bob.id()));
-
-    // Email and name are free again.
-    app.travel(TimeDelta::seconds(1));
-    let again = sign_up(&app.anonymous(), json!({ "email": "ann@example.com", "password": PASSWORD })).await;
-    assert_eq!((again.username.as_str(), again.id == ann.id()), ("ann", false));
+/// Without the fields that a superuser may set.
+fn without_flags(mut body: Value) -> Value {
+    body.as_object_mut().unwrap().retain(|name, _| !name.starts_with("is_"));
+    body
 }
 
 #[tokio::test]
-async fn nothing_but_what_is_documented_can_be_set() {
+async fn undocumented_fields_cannot_be_set() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
     let forged = |members: Value| {
@@ -147,9 +133,8 @@ async fn nothing_but_what_is_documented_can_be_set() {
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         body
     };
-    let bodies =
-        ["bob", "eve"].map(|name| forged(json!({ "email": format!("{name}@example.com"), "password": PASSWORD })));
-    let [bob, eve] = bodies;
+    let bob = forged(json!({ "email": "bob@example.com", "password": PASSWORD }));
+    let eve = without_flags(forged(json!({ "email": "eve@example.com", "password": PASSWORD })));
     let created = [sign_up(&app.anonymous(), bob).await, root.post("/users", eve).await.created()];
     for user in created {
         assert!(
@@ -158,22 +143,21 @@ async fn nothing_but_what_is_documented_can_be_set() {
         assert_eq!(app.log_in(&user.username, PASSWORD).await.status, StatusCode::OK);
     }
 
-    // What a superuser may say of others, nobody can say of himself.
+    // Fields that only a superuser may change are ignored.
     let me: UserRead = ann.patch("/users/me", forged(json!({ "password": "another horse battery" }))).await.ok();
     assert_eq!(Some(&me), ann.user.as_ref());
     let passwords = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
     ann.patch("/users/me/password", forged(passwords)).await.ok::<Message>();
     assert_eq!(Some(ann.get("/users/me").await.ok::<UserRead>()), ann.user);
 
-    let mut body = forged(json!({}));
-    body.as_object_mut().unwrap().retain(|name, _| !name.starts_with("is_"));
+    let body = without_flags(forged(json!({})));
     let changed: UserRead = root.patch(&format!("/users/{}", ann.id()), body).await.ok();
     assert_eq!(Some(changed), ann.user);
     assert_eq!(app.log_in("ann", "another horse battery").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_password_that_was_changed_in_the_meantime_stays() {
+async fn password_change_fails_after_concurrent_password_change() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let accounts = &app.state.accounts;
@@ -183,8 +167,9 @@ async fn a_password_that_was_changed_in_the_meantime_stays() {
 
     let change = json!({ "current_password": PASSWORD, "new_password": "set by the old one" });
     let change = serde_json::from_value(change).unwrap();
-    let session = uuid::Uuid::nil();
-    user::update_password(accounts, &keel::core::client::Client::default(), &stale, session, change).await.unwrap_err();
+    let client = keel::core::client::Client::default();
+    let caller = SessionUser { user: &stale, session: uuid::Uuid::nil(), client: &client };
+    user::update_password(accounts, caller, change).await.unwrap_err();
     app.anonymous()
         .form("/token", &[("username", "ann"), ("password", "set by a superuser")])
         .await

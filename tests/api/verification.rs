@@ -1,4 +1,4 @@
-//! Email addresses: shown to work by following a link.
+//! Verification of email addresses.
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
@@ -24,7 +24,7 @@ async fn sign_up(app: &TestApp, name: &str) -> UserRead {
 }
 
 #[tokio::test]
-async fn where_it_is_required_a_login_waits_for_it() {
+async fn login_requires_a_verified_email_when_configured() {
     let app = strict().await;
     sign_up(&app, "ann").await;
     let answer = app.log_in("ann", PASSWORD).await.expect(StatusCode::BAD_REQUEST);
@@ -34,33 +34,37 @@ async fn where_it_is_required_a_login_waits_for_it() {
         (&json!("invalid_grant"), &json!("The email address is not verified"))
     );
     let body: Value = app.log_in("ann", "kettle with a lid").await.read();
-    assert_eq!(body["detail"], "Incorrect email or password", "only who knows the password is told");
+    assert_eq!(body["detail"], "Incorrect email or password", "a wrong password reveals nothing");
 
     let token = app.outbox.token("ann@example.com").await;
     assert_eq!(verify(&app, &token).await.ok::<Message>().message, "Email verified successfully");
     app.log_in("ann", PASSWORD).await.ok::<Token>();
-    assert_eq!(verify(&app, &token).await.error(StatusCode::BAD_REQUEST), "Invalid token", "once");
+    assert_eq!(verify(&app, &token).await.error(StatusCode::BAD_REQUEST), "Invalid token", "a token works once");
 }
 
-/// Following it would make somebody else's account, whose password he knows, look like one's own.
+/// Following the link would verify an account that someone else created and knows the password of.
 #[tokio::test]
-async fn who_has_not_signed_up_is_told_not_to_follow_the_link() {
+async fn verification_mail_warns_other_recipients() {
     let app = strict().await;
     sign_up(&app, "ann").await;
     let mail = app.outbox.next("ann@example.com").await;
-    assert!(mail.contains("If you have not, do not follow the link"), "{mail}");
+    assert!(mail.contains("If you did not sign up or change your address, do not follow the link"), "{mail}");
 }
 
 #[tokio::test]
-async fn where_it_is_not_a_login_does_not() {
+async fn verification_is_optional_by_default() {
     let app = TestApp::start().await;
     sign_up(&app, "ann").await;
     app.log_in("ann", PASSWORD).await.ok::<Token>();
+    assert!(app.outbox.unread().await.is_empty(), "no mail without required verification");
+
+    // A user can still verify the address on request.
+    app.anonymous().post("/email-verification", json!({ "email": "ann@example.com" })).await.expect(StatusCode::OK);
     verify(&app, &app.outbox.token("ann@example.com").await).await.expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn the_link_can_be_asked_for_again() {
+async fn new_verification_link_replaces_the_old_one() {
     let app = strict().await;
     sign_up(&app, "ann").await;
     let first = app.outbox.token("ann@example.com").await;
@@ -74,7 +78,7 @@ async fn the_link_can_be_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_new_address_counts_once_it_is_verified_and_the_old_one_is_told() {
+async fn new_email_is_used_after_its_verification() {
     let app = strict().await;
     let ann = app.user("ann").await;
     let same: UserRead = ann.patch("/users/me", json!({ "email": "ann@example.org", "age": 7 })).await.ok();
@@ -93,17 +97,18 @@ async fn a_new_address_counts_once_it_is_verified_and_the_old_one_is_told() {
 }
 
 #[tokio::test]
-async fn a_new_address_counts_at_once_where_none_has_to_be_verified() {
+async fn new_email_is_used_at_once_without_required_verification() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let changed: UserRead = ann.patch("/users/me", json!({ "email": "ann@example.org" })).await.ok();
     assert_eq!(changed.email, "ann@example.org");
-    let notice = app.outbox.next("ann@example.com").await;
-    assert!(notice.contains("was changed") && !notice.contains("token="), "{notice}");
+    let mails = app.outbox.unread().await;
+    let [_new_account, notice] = &mails[..] else { panic!("{mails:?}") };
+    assert!(notice.contains("To: ann@example.com\r\n") && notice.contains("was changed"), "{notice}");
 }
 
 #[tokio::test]
-async fn an_address_that_somebody_else_has_by_now_is_not_taken_from_him() {
+async fn verification_fails_when_another_user_has_the_email() {
     let app = strict().await;
     let ann = app.user("ann").await;
     ann.patch("/users/me", json!({ "email": "bob@example.com" })).await.ok::<UserRead>();
@@ -113,9 +118,9 @@ async fn an_address_that_somebody_else_has_by_now_is_not_taken_from_him() {
     assert_eq!(ann.get("/users/me").await.ok::<UserRead>().email, "ann@example.com");
 }
 
-/// Whoever had come in may have asked for a link to an address of his.
+/// An intruder may have requested a link to an address of their own.
 #[tokio::test]
-async fn a_logout_everywhere_and_a_deactivation_end_the_links() {
+async fn logout_everywhere_and_deactivation_end_verification_links() {
     let app = strict().await;
     let root = app.superuser("root").await;
     for (name, is_deactivated) in [("ann", false), ("bob", true)] {

@@ -1,4 +1,4 @@
-//! Passwords: what may be one, and their hashes, made off the async threads, a few at a time.
+//! Password hashing and strength. Hashes are made on blocking threads, a limited number at a time.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::core::config::AuthSettings;
 
-/// Hashing failed: never because of the password, only for lack of memory or threads.
+/// Hashing failed for lack of memory or threads, never because of the password.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot hash a password: {0}")]
 pub struct HashError(String);
@@ -24,7 +24,7 @@ impl HashError {
 
 type Result<T> = std::result::Result<T, HashError>;
 
-/// Hashes and verifies passwords. Clones share the limit of how many are hashed at once.
+/// Hashes and verifies passwords. Clones share the limit of concurrent hashes.
 #[derive(Clone)]
 pub struct Passwords(Arc<Inner>);
 
@@ -32,38 +32,38 @@ struct Inner {
     permits: Arc<Semaphore>,
     argon2: Argon2<'static>,
     min_length: usize,
-    /// What an unknown user's password is compared with, so that the answer takes as long as for a known one:
-    /// the cost of a hash of ours, and a result that no password has.
+    /// Verified in place of an unknown user's hash, so that the response takes as long as for a known one. It has the
+    /// configured cost, and no password matches it.
     dummy_hash: String,
 }
 
-/// What comparing a password with its hash tells.
+/// The result of verifying a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is another password, or there is no such user.
+    /// The password is wrong, or the user does not exist.
     Wrong,
-    /// It is the password.
+    /// The password is right.
     Right,
-    /// It is the password, but its hash is not what a new one would be: of another kind, or cheaper.
+    /// The password is right, but the hash has another algorithm or cost than configured.
     NeedsRehash,
 }
 
-/// Why a password cannot be set.
+/// Why a new password is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weakness {
-    /// Shorter than `auth.password_min_length`, which this is.
+    /// Shorter than `auth.password_min_length`, which is given.
     TooShort(usize),
-    /// Among the first that somebody would try.
+    /// Easy to guess.
     Common,
-    /// Made of the user's own name or address.
+    /// Contains the user's own name or email.
     Personal,
 }
 
 impl Passwords {
-    /// At most `auth.hash_concurrency` hashes at the same time, each as dear as the settings say.
+    /// Hashes with the configured cost, at most `auth.hash_concurrency` at a time.
     ///
     /// # Errors
-    /// For costs that argon2 does not take; names the setting.
+    /// For costs that argon2 rejects. The message names the setting.
     pub fn new(settings: &AuthSettings) -> std::result::Result<Self, String> {
         let (memory, iterations) = (settings.hash_memory_kib, settings.hash_iterations);
         let params = Params::new(memory, iterations, Params::DEFAULT_P_COST, None);
@@ -80,11 +80,11 @@ impl Passwords {
         })))
     }
 
-    /// The hash to store, in PHC string format with a salt of its own; or why the password may not be set.
-    /// `own` is what an attacker knows of the user: email, username, name.
+    /// Hashes a new password, in PHC string format with a random salt; or gives the reason to reject it. `own` are the
+    /// user's email, username and name, which an attacker may know.
     ///
     /// # Errors
-    /// When the machine cannot hash.
+    /// For lack of memory or threads.
     pub async fn hash(
         &self,
         password: SecretString,
@@ -98,20 +98,19 @@ impl Passwords {
         .await?
     }
 
-    /// The hash of a password that the operator has chosen, whatever it is.
+    /// Hashes a password without checking its strength.
     ///
     /// # Errors
-    /// When the machine cannot hash.
+    /// For lack of memory or threads.
     pub async fn hash_unchecked(&self, password: SecretString) -> Result<String> {
         let inner = Arc::clone(&self.0);
         self.off_thread(move || inner.hash_now(&password)).await?
     }
 
-    /// Whether the password is the one that was hashed. Without a hash (there is no such user) the
-    /// answer is no, after the same work.
+    /// Verifies a password. Without a hash, because the user does not exist, the verdict is `Wrong` after the same work.
     ///
     /// # Errors
-    /// When the machine cannot hash.
+    /// For lack of memory or threads.
     pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<Verdict> {
         let inner = Arc::clone(&self.0);
         self.off_thread(move || {
@@ -124,7 +123,7 @@ impl Passwords {
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(HashError::new)?;
         let work = move || {
-            // Held by the work itself: a request that gives up does not make room for another hash.
+            // Held until the hash is done: an aborted request must not admit another hash meanwhile.
             let _permit = permit;
             work()
         };
@@ -140,12 +139,12 @@ impl Inner {
 
     fn verify_now(&self, password: &SecretString, hash: &str) -> Verdict {
         if hash.starts_with("$2") {
-            // Brought from elsewhere, where nobody normalised anything.
+            // Imported from another service, which did not normalise passwords.
             let is_right = bcrypt::verify(password.expose_secret(), hash).unwrap_or(false);
             return if is_right { Verdict::NeedsRehash } else { Verdict::Wrong };
         }
         let Ok(hash) = PasswordHash::new(hash) else { return Verdict::Wrong };
-        // Costs and algorithm are those that the hash names.
+        // Verifies with the algorithm and cost of the hash.
         if self.argon2.verify_password(normalized(password).expose_secret().as_bytes(), &hash).is_err() {
             return Verdict::Wrong;
         }
@@ -158,16 +157,16 @@ impl Inner {
     }
 }
 
-/// One form for texts that look alike (NFKC, as NIST SP 800-63B advises): keyboards differ in what they send for `é`.
+/// Normalises equivalent texts to one form (NFKC, as NIST SP 800-63B advises): keyboards encode `é` differently.
 fn normalized(password: &SecretString) -> SecretString {
     password.expose_secret().nfkc().collect::<String>().into()
 }
 
-/// So long must a word of the user's be to be looked for in his password.
-const OWN_WORD: usize = 4;
+/// Shorter words of the user's name and email may be part of the password.
+const MIN_OWN_WORD_LENGTH: usize = 4;
 
-/// Characters of a password by which it is judged.
-const JUDGED: usize = 32;
+/// How many characters of a password are estimated.
+const ESTIMATED_LENGTH: usize = 32;
 
 fn weakness(password: &str, own: &[String], min_length: usize) -> Option<Weakness> {
     if password.chars().count() < min_length {
@@ -176,12 +175,12 @@ fn weakness(password: &str, own: &[String], min_length: usize) -> Option<Weaknes
     let lower = password.to_lowercase();
     let words = own.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()).chain([text.as_str()]));
     let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
-    if words.iter().any(|word| word.chars().count() >= OWN_WORD && lower.contains(word)) {
+    if words.iter().any(|word| word.chars().count() >= MIN_OWN_WORD_LENGTH && lower.contains(word)) {
         return Some(Weakness::Personal);
     }
     let known: Vec<&str> = words.iter().map(String::as_str).collect();
-    // What so many characters do not show, the rest does not either; and the estimate takes ever longer with more.
-    let start: String = password.chars().take(JUDGED).collect();
+    // The estimate takes ever longer for long passwords, and their start is strong enough already.
+    let start: String = password.chars().take(ESTIMATED_LENGTH).collect();
     (zxcvbn(&start, &known).score() < Score::Two).then_some(Weakness::Common)
 }
 
@@ -195,9 +194,9 @@ mod tests {
         let passwords = Passwords::new(&load(&Sources::default()).unwrap().auth).unwrap();
         let parts = |hash: &str| hash.split('$').map(str::to_owned).collect::<Vec<_>>();
         let real = parts(&passwords.0.hash_now(&SecretString::from("password")).unwrap());
-        let nobodys = parts(&passwords.0.dummy_hash);
-        assert_eq!(real[..4], nobodys[..4], "algorithm, version, costs");
-        assert_eq!((real[4].len(), real[5].len()), (nobodys[4].len(), nobodys[5].len()), "salt, result");
-        assert!(PasswordHash::new(&passwords.0.dummy_hash).is_ok(), "it is read, and so compared with");
+        let dummy = parts(&passwords.0.dummy_hash);
+        assert_eq!(real[..4], dummy[..4], "algorithm, version, costs");
+        assert_eq!((real[4].len(), real[5].len()), (dummy[4].len(), dummy[5].len()), "salt, result");
+        assert!(PasswordHash::new(&passwords.0.dummy_hash).is_ok(), "the dummy hash parses, so it is verified");
     }
 }

@@ -1,16 +1,16 @@
-//! Opaque secrets: refresh tokens, links in mails, API keys. They are random, so a plain hash is enough at rest.
+//! Opaque secrets: refresh tokens, tokens in mails, API keys. They are random, so a plain hash protects them at rest:
+//! nobody can guess the input.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 /// The prefix of API keys, by which people and secret scanners recognise them: the package's name.
 pub const API_KEY_PREFIX: &str = concat!(env!("CARGO_PKG_NAME"), "_");
 
-/// Bytes of a secret: 256 bits.
+/// The length of a secret: 256 bits.
 const BYTES: usize = 32;
 
 /// Random bytes from the operating system.
@@ -27,14 +27,14 @@ pub fn new_secret() -> String {
     URL_SAFE_NO_PAD.encode(random())
 }
 
-/// The form in which a secret is stored: its SHA-256, 43 characters of base64url.
+/// The hash of a secret to store: SHA-256, 43 characters of base64url.
 #[must_use]
 pub fn hash_secret(secret: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
 }
 
-/// A refresh token. Its first part is shared by all refresh tokens of a session and finds the session; its second part
-/// is new in each of them. A token with a known first part and an old second part was used before.
+/// A refresh token: the family, which all tokens of a session share and which identifies the session, and a secret that
+/// each token has for itself. A known family with an old secret is a token that was used before, not an invented one.
 #[derive(Clone)]
 pub struct RefreshToken {
     family: [u8; BYTES],
@@ -48,7 +48,7 @@ impl RefreshToken {
         Self { family: random(), secret: random() }
     }
 
-    /// Parses a token; `None` if the text does not have its form.
+    /// Parses a token. `None` for invalid text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -56,33 +56,33 @@ impl RefreshToken {
         Some(Self { family: *family, secret: secret.try_into().ok()? })
     }
 
-    /// The token as the client gets it.
+    /// The token as sent to the client.
     #[must_use]
     pub fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode([self.family, self.secret].concat())
     }
 
-    /// The hash that finds the session.
+    /// The hash that identifies the session.
     #[must_use]
     pub fn family_hash(&self) -> String {
         hash_secret(self.family)
     }
 
-    /// The hash that tells whether this is the newest token of the session.
+    /// The hash that identifies the newest token of the session.
     #[must_use]
     pub fn secret_hash(&self) -> String {
         hash_secret(self.secret)
     }
 
-    /// The next token. Derived with `key` and stored nowhere, it is the same every time, so a client that lost the
-    /// response or sent the request twice can be given it again.
+    /// The next token. It is derived with `key`, so a client whose response was lost, or that sent several requests at
+    /// once, gets the same token again although it is stored nowhere.
     pub(super) fn next(&self, key: &SecretString) -> Self {
         let secret = keyed(key, &[b"refresh token", &self.family, &self.secret]);
         Self { family: self.family, secret }
     }
 }
 
-/// HMAC-SHA256 over the parts, each preceded by its length.
+/// HMAC-SHA256 over the parts, each with its length.
 fn keyed(key: &SecretString, parts: &[&[u8]]) -> [u8; BYTES] {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).expect("a key");
@@ -93,13 +93,7 @@ fn keyed(key: &SecretString, parts: &[&[u8]]) -> [u8; BYTES] {
     mac.finalize().into_bytes().into()
 }
 
-/// The token of the mailed link that this row stands for. It is stored nowhere, and the job that mails it can tell it
-/// again.
-pub(super) fn link(key: &SecretString, row: Uuid) -> String {
-    URL_SAFE_NO_PAD.encode(keyed(key, &[b"mailed link", row.as_bytes()]))
-}
-
-/// A keyed hash that tells texts apart without revealing them.
+/// A keyed hash: equal for equal texts, and useless without the key.
 pub(super) fn fingerprint(key: &SecretString, parts: &[&[u8]]) -> String {
     URL_SAFE_NO_PAD.encode(keyed(key, &[&[b"fingerprint".as_slice()], parts].concat()))
 }

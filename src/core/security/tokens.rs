@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::secrets::{self, RefreshToken, fingerprint};
+use super::secrets::{RefreshToken, fingerprint};
 use crate::core::config::AuthSettings;
 
 /// The header's `typ`, so that no other kind of JWT is accepted as an access token.
@@ -200,18 +200,6 @@ impl Tokens {
     #[must_use]
     pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
         fingerprint(&self.0.settings.secret_key, parts)
-    }
-
-    /// The token of the mailed link that this row stands for: by the secret key, then by those before it.
-    pub fn links(&self, row: Uuid) -> impl Iterator<Item = String> {
-        let AuthSettings { secret_key, previous_secret_keys, .. } = &self.0.settings;
-        std::iter::once(secret_key).chain(previous_secret_keys).map(move |key| secrets::link(key, row))
-    }
-
-    /// The token of the mailed link that this new row stands for.
-    #[must_use]
-    pub fn link(&self, row: Uuid) -> String {
-        secrets::link(&self.0.settings.secret_key, row)
     }
 
     /// The refresh token that follows this one.

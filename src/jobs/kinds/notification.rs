@@ -1,19 +1,19 @@
-//! Mails what a user wrote.
+//! Mails a user's message.
 
 use minijinja::context;
-use uuid::Uuid;
-
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Context, Failure};
 use crate::mail::{Mail, Template};
 use crate::schemas::text::Email;
 
-/// What a user wrote, and to whom.
+/// A user's message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Notification {
+    /// The recipient.
     pub to: Email,
+    /// The text.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Logging in.
+//! Login.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
@@ -16,11 +16,11 @@ use crate::schemas::audit_event::AuditKind;
 use crate::schemas::login::{LoginForm, Token};
 use crate::schemas::scope::Scopes;
 
-/// A session for the user with this name or email and password.
+/// Opens a session for the user with this username or email and password.
 ///
 /// # Errors
-/// [`Error::InvalidGrant`] whether the user is unknown, inactive or the password is wrong, after the
-/// same work; [`Error::EmailNotVerified`] for who knows the password but not the mailbox.
+/// [`Error::InvalidGrant`] if the user is unknown or inactive, or the password is wrong, after the same work;
+/// [`Error::EmailNotVerified`] if the password is right, but the email address is not verified as required.
 pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) -> Result<Token> {
     let LoginForm { username, password, scope, grant_type: _ } = form;
     let found = user::find_by_login(&accounts.db, &username).await?;
@@ -33,8 +33,8 @@ pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) 
     };
 
     let transaction = begin_write(&accounts.db).await?;
-    // Once more, and locked: the password may have been changed while it was verified, and what that change ends
-    // must not begin after it.
+    // Checked again, with a lock: the password may have been changed while it was verified, and no session may open
+    // after a change that ends all sessions.
     let verified = match found.as_ref().filter(|_| verdict != Verdict::Wrong) {
         Some(found) => Entity::find_by_id(found.id)
             .lock_exclusive()

@@ -5,6 +5,7 @@ pub mod audit_event;
 pub mod email_token;
 pub mod login;
 pub mod principal;
+pub mod reauthentication;
 pub mod recovery;
 pub mod session;
 pub mod ticket;
@@ -25,9 +26,9 @@ use crate::jobs::signal::JobSignal;
 /// The dependencies of the services for accounts. Cheap to clone.
 #[derive(Clone)]
 pub struct AccountContext {
-    /// The pool of connections.
+    /// The connection pool.
     pub db: Db,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,

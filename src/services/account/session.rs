@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
-use super::email_token::{self, after};
+use super::email_token;
 use super::principal::{Credential, Principal};
 use super::user::User;
 use crate::core::client::Client;
+use crate::core::clock::seconds_after;
 use crate::core::config::AuthSettings;
 use crate::core::database::{Db, begin_write};
 use crate::core::security::{Claims, RefreshToken, TokenSubject};
@@ -30,7 +31,7 @@ const NOT_FOUND: Error = Error::NotFound("Session not found");
 
 /// When a session expires that is used now: after being unused for too long, or at the end of its lifetime.
 fn expiry(settings: &AuthSettings, created_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-    after(now, settings.refresh_token_seconds).min(after(created_at, settings.session_seconds))
+    seconds_after(now, settings.refresh_token_seconds).min(seconds_after(created_at, settings.session_seconds))
 }
 
 /// Opens a session and issues its first tokens, inside the login's transaction.
@@ -170,7 +171,7 @@ pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> 
     }
     let is_in_grace = session.previous_hash.as_ref() == Some(&token_hash)
         && next.secret_hash() == session.refresh_hash
-        && now < after(session.last_used_at, settings.refresh_grace_seconds);
+        && now < seconds_after(session.last_used_at, settings.refresh_grace_seconds);
     if is_in_grace {
         return pair(accounts, &session, &next);
     }
@@ -227,7 +228,7 @@ pub(super) async fn still_open(transaction: &DatabaseTransaction, id: Uuid) -> R
 
 /// Whether the login was within `auth.recent_login_seconds`.
 pub(super) fn is_recent(accounts: &AccountContext, session: &Model) -> bool {
-    accounts.now() < after(session.created_at, accounts.settings().recent_login_seconds)
+    accounts.now() < seconds_after(session.created_at, accounts.settings().recent_login_seconds)
 }
 
 /// Ends one of the user's sessions.

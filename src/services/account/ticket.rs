@@ -7,9 +7,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::AccountContext;
-use super::email_token::after;
 use super::principal::SocketPrincipal;
 use super::session;
+use crate::core::clock::seconds_after;
 use crate::core::database::{Db, begin_write};
 use crate::core::security::{hash_secret, new_secret};
 use crate::entities::ticket::{ActiveModel, Column, Entity};
@@ -30,7 +30,7 @@ pub async fn create(accounts: &AccountContext, session: Uuid, token_expires_at: 
         ticket_hash: Set(hash_secret(&ticket)),
         session_id: Set(session),
         token_expires_at: Set(token_expires_at),
-        expires_at: Set(after(now, TTL)),
+        expires_at: Set(seconds_after(now, TTL)),
     };
     let transaction = begin_write(&accounts.db).await?;
     // Unused tickets would pile up until the next clean-up.

@@ -152,12 +152,14 @@ impl TestApp {
     }
 
     async fn sign_in(&self, name: &str, is_superuser: bool) -> Client {
-        let data = json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
+        let data = json!({
+            "email": format!("{name}@example.com"), "username": name, "password": PASSWORD, "is_superuser": is_superuser,
+        });
         let data = serde_json::from_value(data).unwrap();
         let (accounts, client) = (&self.state.accounts, keel::core::client::Client::default());
-        // Created by a superuser, so the address counts as verified.
-        let by = Some(user::Creator { actor: uuid::Uuid::nil(), key: None });
-        let user: UserRead = user::create(accounts, &client, by, data, is_superuser).await.unwrap();
+        // Created by a superuser, so the email is verified.
+        let actor = user::Actor { id: uuid::Uuid::nil(), client: &client };
+        let user: UserRead = user::create(accounts, user::Creator { actor, key: None }, data).await.unwrap();
         let form = json!({ "username": name, "password": PASSWORD });
         let token = login::login(accounts, &client, serde_json::from_value(form).unwrap()).await.unwrap();
         Client { user: Some(user), refresh_token: Some(token.refresh_token), ..self.bearer(&token.access_token) }

@@ -1,11 +1,10 @@
-//! What the application has mailed.
+//! The mails that the application has sent.
 
 use std::collections::HashSet;
 use std::fs;
 use std::sync::Mutex;
 
 use keel::jobs::Context;
-use keel::jobs::queue;
 use keel::jobs::worker::work_off;
 use tempfile::TempDir;
 
@@ -21,33 +20,45 @@ impl Outbox {
         Self { folder, jobs, read: Mutex::default() }
     }
 
-    /// Every mail that nobody has asked for yet, as text, oldest first. What is still to be done is done before.
+    /// The mails that were not read yet, as text, oldest first. Runs all due jobs before.
     pub async fn unread(&self) -> Vec<String> {
-        work_off(&self.jobs, self.jobs.accounts.now() + queue::SOMEWHEN).await.unwrap();
+        work_off(&self.jobs, self.jobs.accounts.now()).await.unwrap();
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
-        // What is still being written has another ending.
+        // Unfinished files have another extension.
         names.retain(|name| name.contains(".eml") && self.read.lock().unwrap().insert(name.clone()));
         names.sort();
         names.into_iter().map(|name| decoded(&fs::read_to_string(self.folder.path().join(name)).unwrap())).collect()
     }
 
-    /// The next mail to this address; earlier ones count as read.
+    /// The newest unread mail to this address. The others count as read.
     pub async fn next(&self, to: &str) -> String {
         let head = format!("To: {to}\r\n");
         let mail = self.unread().await.into_iter().rfind(|mail| mail.contains(&head));
         mail.unwrap_or_else(|| panic!("no mail to {to}"))
     }
 
-    /// The token of the link in the next mail to this address.
+    /// The token of the link in the newest unread mail to this address.
     pub async fn token(&self, to: &str) -> String {
-        let mail = self.next(to).await;
-        let (_, token) = mail.split_once("?token=").unwrap_or_else(|| panic!("no link: {mail}"));
-        token.split_whitespace().next().unwrap().to_owned()
+        token_in(&self.next(to).await)
+    }
+
+    /// The unread mails that contain a link with a token.
+    pub async fn links(&self) -> Vec<String> {
+        let mut mails = self.unread().await;
+        mails.retain(|mail| mail.contains("?token="));
+        mails
     }
 }
 
-/// Quoted-printable, as far as mails in plain English need it.
+/// The token of the link in a mail.
+pub fn token_in(mail: &str) -> String {
+    let mail = decoded(mail);
+    let (_, token) = mail.split_once("?token=").unwrap_or_else(|| panic!("no link: {mail}"));
+    token.split_whitespace().next().unwrap().to_owned()
+}
+
+/// Decodes quoted-printable, as far as mails in English need it.
 fn decoded(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=3D", "=")
 }

@@ -1,4 +1,4 @@
-//! A new email address: whoever has the address has the account, so that a token alone is not enough to change it.
+//! Changing one's own email address needs a recent login or the current password.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::app::PASSWORD;
 use crate::support::{Answer, Client, TestApp};
 
-const NEEDED: &str = "Log in again, or send current_password, to change the email address";
+const NEEDED: &str = "Log in again, or send current_password";
 
 async fn change(client: &Client, body: Value) -> Answer {
     client.patch("/users/me", body).await
@@ -32,14 +32,14 @@ async fn email(client: &Client) -> String {
 }
 
 /// The same session, refreshed.
-async fn refreshed(client: &Client) -> Client {
+pub async fn refreshed(client: &Client) -> Client {
     let body = json!({ "refresh_token": client.refresh_token });
     let token: Token = client.post("/login/refresh", body).await.ok();
     Client { token: Some(token.access_token), refresh_token: Some(token.refresh_token), ..client.clone() }
 }
 
 #[tokio::test]
-async fn who_has_just_logged_in_may_change_it() {
+async fn email_change_with_recent_login_needs_no_password() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     app.travel(TimeDelta::seconds(899));
@@ -47,11 +47,11 @@ async fn who_has_just_logged_in_may_change_it() {
 }
 
 #[tokio::test]
-async fn later_the_password_is_asked_for() {
+async fn email_change_without_recent_login_needs_the_password() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     app.travel(TimeDelta::seconds(901));
-    // What renews a session is what is stolen with it.
+    // A refresh is not a login: refresh tokens are stolen together with access tokens.
     let ann = refreshed(&ann).await;
     assert_eq!(change(&ann, to("eve@example.org")).await.error(StatusCode::FORBIDDEN), NEEDED);
     let headers = [("content-type", "application/json"), ("accept", "application/problem+json")];
@@ -65,9 +65,9 @@ async fn later_the_password_is_asked_for() {
     assert_eq!(change(&ann, null).await.problems(), ["body.current_password: string_type"]);
     assert_eq!(email(&ann).await, "ann@example.com");
     let is_new_account = |mail: &String| mail.contains("Subject: Your new account");
-    assert!(app.outbox.unread().await.iter().all(is_new_account), "nobody is mailed to for it");
+    assert!(app.outbox.unread().await.iter().all(is_new_account), "no mail is sent for a rejected change");
 
-    // Everything else needs no password, and so does the address that is set.
+    // Other fields, and the current address, need no password.
     let same = json!({ "email": "ann@example.com", "age": 7, "username": "annie" });
     assert_eq!(change(&ann, same).await.ok::<UserRead>().age, Some(7));
     assert_eq!(change(&ann, with("ann@example.org", PASSWORD)).await.ok::<UserRead>().email, "ann@example.org");
@@ -77,7 +77,7 @@ async fn later_the_password_is_asked_for() {
 }
 
 #[tokio::test]
-async fn also_where_a_new_address_waits_for_its_link() {
+async fn unverified_email_change_without_recent_login_needs_the_password() {
     let app = TestApp::with(|settings| {
         settings.auth.require_verified_email = true;
         settings.auth.recent_login_seconds = 0;
@@ -90,9 +90,9 @@ async fn also_where_a_new_address_waits_for_its_link() {
     app.outbox.token("ann@example.org").await;
 }
 
-/// What this process remembers of a session may be a second old.
+/// Another process's changes of a session take effect within a second.
 #[tokio::test]
-async fn a_session_that_another_process_has_ended_changes_nothing() {
+async fn email_change_fails_when_another_process_ended_the_session() {
     let app = TestApp::start().await;
     for (name, body) in [("ann", to("eve@example.org")), ("bob", with("eve@example.org", PASSWORD))] {
         let user = app.user(name).await;
@@ -103,14 +103,14 @@ async fn a_session_that_another_process_has_ended_changes_nothing() {
 }
 
 #[tokio::test]
-async fn wrong_passwords_are_counted_and_written_down() {
+async fn email_change_counts_and_records_wrong_passwords() {
     let app = TestApp::with(|settings| {
         settings.rate_limit.enabled = true;
         settings.rate_limit.login_attempts = 5;
     })
     .await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
-    // Of the right password there may be as many as one likes, whatever the address is.
+    // The right password does not count, whatever the address is.
     for number in 0..8 {
         change(&ann, with(&format!("ann{number}@example.com"), PASSWORD)).await.ok::<UserRead>();
     }
@@ -119,7 +119,7 @@ async fn wrong_passwords_are_counted_and_written_down() {
         let guess = with(&format!("eve{number}@example.com"), "kettle without a lid");
         change(&ann, guess).await.error(StatusCode::BAD_REQUEST);
     }
-    // One count for both routes.
+    // Both routes share the limit.
     for _ in 0..2 {
         ann.patch("/users/me/password", guess.clone()).await.error(StatusCode::BAD_REQUEST);
     }

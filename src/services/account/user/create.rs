@@ -1,119 +1,76 @@
-//! Users who come: by signing up, made by a superuser, or by the operator.
+//! Creating users: by sign-up, by a superuser, or by the operator.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction};
+use sea_orm::sea_query::{Expr, Func, OnConflict};
+use sea_orm::{DatabaseTransaction, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 use super::password::refused;
-use super::{EMAIL_TAKEN, USERNAME_TAKEN, User, find_by_login, stored};
+use super::{Actor, EMAIL_TAKEN, USERNAME_TAKEN, User, find_by_login, stored};
 use crate::core::client::Client;
 use crate::core::database::begin_write;
-use crate::entities::user::ActiveModel;
+use crate::entities::user::{Column, Entity};
 use crate::error::{Error, Result, on_unique};
-use crate::jobs::kinds::link_mail::LinkTemplate;
+use crate::jobs::kinds::email_token::Link;
 use crate::schemas::audit_event::AuditKind;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::{Email, Username};
-use crate::schemas::user::{UserCreate, UserRead};
+use crate::schemas::user::{UserCreate, UserRead, UserRegister};
 use crate::services::account::AccountContext;
 use crate::services::account::audit_event::{self, Event};
-use crate::services::account::email_token;
-use crate::services::idempotency::IdempotencyKey;
-use crate::services::idempotency::once;
+use crate::services::account::email_token::{self, LinkRequest};
+use crate::services::idempotency::{IdempotencyKey, once};
 
-/// The superuser who creates a user.
-pub struct Creator {
-    /// His id.
-    pub actor: Uuid,
-    /// Under which his request may come again.
+/// A superuser who creates a user.
+pub struct Creator<'a> {
+    /// The superuser.
+    pub actor: Actor<'a>,
+    /// The key of the request, if it may be repeated.
     pub key: Option<IdempotencyKey>,
 }
 
-/// A new user, by signing up (without a creator) or by a superuser, who vouches for the address.
+/// Creates a user who signs up. With `auth.require_verified_email` a mail asks them to verify the address.
 ///
 /// # Errors
-/// 409 when email or username are taken, 422 when the password is too easy to guess.
-pub async fn create(
-    accounts: &AccountContext,
-    client: &Client,
-    by: Option<Creator>,
-    data: UserCreate,
-    is_superuser: bool,
-) -> Result<UserRead> {
-    let own = [Some(data.email.as_str()), data.username.as_ref().map(Username::as_str), data.full_name.as_deref()];
-    let own = own.into_iter().flatten().map(str::to_owned).collect();
-    let hash = accounts.passwords.hash(data.password.clone().into_secret(), own).await?;
-    let hash = hash.map_err(|weakness| refused("password", weakness))?;
-    insert(accounts, client, by, data, hash, is_superuser).await
-}
-
-async fn insert(
-    accounts: &AccountContext,
-    client: &Client,
-    by: Option<Creator>,
-    data: UserCreate,
-    hashed_password: String,
-    is_superuser: bool,
-) -> Result<UserRead> {
-    let UserCreate { email, password: _, username, full_name, age, address } = data;
-    let now = accounts.now();
-    let user = ActiveModel {
-        id: Set(Uuid::now_v7()),
-        email: Set(email.as_str().to_owned()),
-        username: Set(String::new()),
-        hashed_password: Set(hashed_password),
-        full_name: Set(full_name),
-        age: Set(age),
-        address: Set(address.map(stored)),
-        is_active: Set(true),
-        is_superuser: Set(is_superuser),
-        created_at: Set(now),
-        email_verified: Set(by.is_some() || is_superuser),
-    };
-    let actor = by.as_ref().map(|by| by.actor);
-    let add = async |transaction: &DatabaseTransaction, name: &Username| {
-        let user = ActiveModel { username: Set(name.as_str().to_owned()), ..user.clone() };
-        let user = user.insert(transaction).await.map_err(|error| on_unique(error, &[EMAIL_TAKEN, USERNAME_TAKEN]))?;
-        let detail = is_superuser.then(|| "superuser".to_owned());
-        let event = Event { kind: AuditKind::UserCreated, user: Some(user.id), actor, client, detail };
-        audit_event::record(transaction, now, event).await?;
-        Ok::<User, Error>(user)
-    };
-    let try_insert = async |name: Username| {
-        if let Some(Creator { actor, key }) = &by {
-            let work = async |transaction: &DatabaseTransaction| {
-                let user = add(transaction, &name).await?;
-                email_token::mail_link(accounts, transaction, user.id, &user.email, LinkTemplate::NewAccount).await?;
-                Ok(user.into())
-            };
-            let user = once(&accounts.db, *actor, key.clone(), now, work).await?;
-            accounts.job_signal.notify();
-            return Ok(user);
-        }
-        let transaction = begin_write(&accounts.db).await?;
-        let user = add(&transaction, &name).await?;
-        if !user.email_verified {
-            let template = LinkTemplate::EmailVerification;
-            email_token::mail_link(accounts, &transaction, user.id, &user.email, template).await?;
-        }
-        transaction.commit().await?;
-        accounts.job_signal.notify();
-        Ok(user.into())
-    };
-    match username {
-        Some(name) => try_insert(name).await,
-        // A made-up name may be taken, which is not the client's fault: then it gets a random end.
-        None => match try_insert(Username::from_email(&email, None)).await {
-            Err(Error::Conflict(text)) if text == USERNAME_TAKEN.message => {
-                let random = Uuid::new_v4().simple().to_string();
-                try_insert(Username::from_email(&email, Some(&random[..8]))).await
-            }
-            other => other,
-        },
+/// 409 when email or username are taken; 422 for a weak password.
+pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegister) -> Result<UserRead> {
+    let UserRegister { email, password, username, full_name, age, address } = data;
+    let data = UserCreate { email, password, username, full_name, age, address, is_active: true, is_superuser: false };
+    let new = NewUser { hashed_password: hash_password(accounts, &data).await?, data, is_verified: false };
+    let transaction = begin_write(&accounts.db).await?;
+    let user = insert(accounts, &transaction, &Origin { actor: None, client }, new).await?;
+    if accounts.settings().require_verified_email {
+        let request = LinkRequest { email: &user.email, link: Link::EmailVerification, client };
+        email_token::request_for_user(accounts, &transaction, user.id, request).await?;
     }
+    transaction.commit().await?;
+    accounts.job_signal.notify();
+    Ok(user.into())
 }
 
-/// Makes sure that a superuser with this email exists; whether it had to be made. The operator's choice of a
-/// password is not judged here: production refuses placeholders before.
+/// Creates a user as a superuser, who vouches for the address. A mail invites the user to choose a password, unless the
+/// user may not log in yet.
+///
+/// # Errors
+/// 409 when email or username are taken; 422 for a weak password, and for another request under the same key.
+pub async fn create(accounts: &AccountContext, creator: Creator<'_>, data: UserCreate) -> Result<UserRead> {
+    let Creator { actor, key } = creator;
+    let new = NewUser { hashed_password: hash_password(accounts, &data).await?, data, is_verified: true };
+    let user = once(&accounts.db, actor.id, key, accounts.now(), async |transaction| {
+        let origin = Origin { actor: Some(actor.id), client: actor.client };
+        let user = insert(accounts, transaction, &origin, new).await?;
+        if user.is_active {
+            let request = LinkRequest { email: &user.email, link: Link::NewAccount, client: actor.client };
+            email_token::request_for_user(accounts, transaction, user.id, request).await?;
+        }
+        Ok(user.into())
+    });
+    let user = user.await?;
+    accounts.job_signal.notify();
+    Ok(user)
+}
+
+/// Creates a superuser with this email, unless the email is taken. True if the user was created. The password is not
+/// checked for weakness: it is the operator's choice, and production refuses placeholders.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -121,12 +78,96 @@ pub async fn ensure_superuser(accounts: &AccountContext, email: Email, password:
     if find_by_login(&accounts.db, email.as_str()).await?.is_some() {
         return Ok(false);
     }
-    let hash = accounts.passwords.hash_unchecked(password.clone().into_secret()).await?;
-    let data = UserCreate { email, password, username: None, full_name: None, age: None, address: None };
-    match insert(accounts, &Client::default(), None, data, hash, true).await {
-        Ok(_) => Ok(true),
+    let hashed_password = accounts.passwords.hash_unchecked(password.clone().into_secret()).await?;
+    let (username, full_name, age, address) = (None, None, None, None);
+    let data = UserCreate { email, password, username, full_name, age, address, is_active: true, is_superuser: true };
+    let new = NewUser { hashed_password, data, is_verified: true };
+    let transaction = begin_write(&accounts.db).await?;
+    match insert(accounts, &transaction, &Origin { actor: None, client: &Client::default() }, new).await {
+        Ok(_) => {
+            transaction.commit().await?;
+            Ok(true)
+        }
         // Another process that starts at the same time was faster.
         Err(Error::Conflict(_)) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+async fn hash_password(accounts: &AccountContext, data: &UserCreate) -> Result<String> {
+    let own = [Some(data.email.as_str()), data.username.as_ref().map(Username::as_str), data.full_name.as_deref()];
+    let own = own.into_iter().flatten().map(str::to_owned).collect();
+    let hash = accounts.passwords.hash(data.password.clone().into_secret(), own).await?;
+    hash.map_err(|weakness| refused("password", weakness))
+}
+
+/// A user to be stored.
+struct NewUser {
+    data: UserCreate,
+    hashed_password: String,
+    is_verified: bool,
+}
+
+/// Where a new user comes from, for the audit trail.
+struct Origin<'a> {
+    actor: Option<Uuid>,
+    client: &'a Client,
+}
+
+/// Stores the user, with a username made from the email if they chose none.
+///
+/// # Errors
+/// 409 when the email or the chosen username are taken.
+async fn insert(
+    accounts: &AccountContext,
+    transaction: &DatabaseTransaction,
+    origin: &Origin<'_>,
+    new: NewUser,
+) -> Result<User> {
+    let NewUser { data, hashed_password, is_verified } = new;
+    let UserCreate { email, password: _, username, full_name, age, address, is_active, is_superuser } = data;
+    let now = accounts.now();
+    let is_chosen = username.is_some();
+    let username = username.unwrap_or_else(|| Username::from_email(&email, None));
+    let mut user = User {
+        id: Uuid::now_v7(),
+        email: email.as_str().to_owned(),
+        username: username.as_str().to_owned(),
+        hashed_password,
+        full_name,
+        age,
+        address: address.map(stored),
+        is_active,
+        is_superuser,
+        created_at: now,
+        email_verified: is_verified,
+    };
+    if !insert_unless_username_taken(transaction, &user).await? {
+        if is_chosen {
+            return Err(Error::Conflict(USERNAME_TAKEN.message));
+        }
+        // The client did not choose the name that is taken, so it gets a random suffix.
+        let suffix = Uuid::new_v4().simple().to_string();
+        Username::from_email(&email, Some(&suffix[..8])).as_str().clone_into(&mut user.username);
+        if !insert_unless_username_taken(transaction, &user).await? {
+            return Err(Error::Conflict(USERNAME_TAKEN.message));
+        }
+    }
+    let detail = is_superuser.then(|| "superuser".to_owned());
+    let Origin { actor, client } = *origin;
+    let event = Event { kind: AuditKind::UserCreated, user: Some(user.id), actor, client, detail };
+    audit_event::record(transaction, now, event).await?;
+    Ok(user)
+}
+
+/// Stores the user. False if the username is taken.
+///
+/// # Errors
+/// 409 when the email is taken.
+async fn insert_unless_username_taken(transaction: &DatabaseTransaction, user: &User) -> Result<bool> {
+    let username = Func::lower(Expr::col(Column::Username));
+    let unless_taken = OnConflict::new().expr(username).do_nothing().to_owned();
+    let insert = Entity::insert(user.clone().into_active_model()).on_conflict(unless_taken);
+    let inserted = insert.exec_without_returning(transaction).await;
+    Ok(inserted.map_err(|error| on_unique(error, &[EMAIL_TAKEN]))? > 0)
 }

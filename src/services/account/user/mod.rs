@@ -1,34 +1,44 @@
-//! Users: finding them, and what is allowed with them.
+//! Users: finding, creating, changing and deleting them.
 
-mod change;
+mod changes;
 mod create;
+mod delete;
 mod password;
+mod update;
+mod update_me;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, SqlErr,
-};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, SqlErr};
 use uuid::Uuid;
 
-pub use change::{update, update_me};
-pub use create::{Creator, create, ensure_superuser};
+pub use create::{Creator, create, ensure_superuser, sign_up};
+pub use delete::{delete, delete_me};
 pub(super) use password::hash_for;
 pub use password::update_password;
+pub use update::update;
+pub use update_me::update_me;
 
-use super::AccountContext;
-use super::audit_event::{self, Event};
+use delete::keep_a_superuser;
+
 use crate::core::client::Client;
-use crate::core::database::{UniqueConstraint, begin_write};
+use crate::core::database::UniqueConstraint;
 use crate::entities::user::{self, Column, Entity};
 use crate::error::{Error, Result, UniqueConflict};
-use crate::schemas::audit_event::AuditKind;
 use crate::schemas::page::{Page, Paging};
 use crate::schemas::user::{Address, UserPage, UserRead};
 use crate::services::page::newest_first;
 
-/// A user as stored; what routes hold without knowing the entity.
+/// A user as stored. Routes hold one without naming the entity.
 pub type User = user::Model;
+
+/// The user who changes an account, and where the request comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Actor<'a> {
+    /// The user's id.
+    pub id: Uuid,
+    /// Where the request comes from.
+    pub client: &'a Client,
+}
 
 const NOT_FOUND: Error = Error::NotFound("User not found");
 pub(super) const EMAIL_TAKEN: UniqueConflict = UniqueConflict {
@@ -65,18 +75,18 @@ fn stored(address: Address) -> user::Address {
     user::Address { street, city, country }
 }
 
-/// The user whose email or username this is, whatever its case.
+/// The user with this email or username, ignoring case.
 pub async fn find_by_login(db: &impl ConnectionTrait, login: &str) -> Result<Option<User>> {
     let login = login.to_ascii_lowercase();
-    // No username has an `@`, so that a login is either one or the other.
+    // Usernames contain no `@`.
     let column = if login.contains('@') { Column::Email } else { Column::Username };
     Ok(Entity::find().filter(Expr::from(Func::lower(Expr::col(column))).eq(login)).one(db).await?)
 }
 
-/// The user, who is `caller` or anyone for a superuser.
+/// Reads a user: the caller, or any user for a superuser.
 ///
 /// # Errors
-/// 404 for everybody else, as for nobody.
+/// 404 if the user does not exist or is not visible to the caller.
 pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<UserRead> {
     if caller.id == id {
         return Ok(caller.clone().into());
@@ -88,55 +98,16 @@ pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<
     user.map(UserRead::from).ok_or(NOT_FOUND)
 }
 
-/// Some of the users, newest first.
+/// A page of the users, newest first.
 pub async fn list(db: &impl ConnectionTrait, paging: Paging) -> Result<UserPage> {
     let Page { data, count } = newest_first(db, Entity::find(), (Column::CreatedAt, Column::Id), paging).await?;
     Ok(Page { data: data.into_iter().map(UserRead::from).collect(), count })
 }
 
-/// Deletes the user, and with him all that is his.
-///
-/// # Errors
-/// 404 for nobody; 409 for the last superuser.
-pub async fn delete(accounts: &AccountContext, client: &Client, actor: Uuid, id: Uuid) -> Result<()> {
-    let transaction = begin_write(&accounts.db).await?;
-    keep_a_superuser(&transaction, id).await?;
-    let deleted = Entity::delete_by_id(id).exec(&transaction).await?;
-    if deleted.rows_affected == 0 {
-        return Err(NOT_FOUND);
-    }
-    let event = Event { kind: AuditKind::UserDeleted, user: Some(id), actor: Some(actor), client, detail: None };
-    audit_event::record(&transaction, accounts.now(), event).await?;
-    transaction.commit().await?;
-    accounts.principals.forget(id);
-    Ok(())
-}
-
-/// What it means that a row of a user could not be added: he was deleted in the meantime.
+/// The error for a row that belongs to a user who was deleted in the meantime.
 pub(in crate::services) fn user_deleted(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::Unauthorized,
         _ => error.into(),
-    }
-}
-
-/// Somebody must be left to look after the others. Locks the superusers, so that of two who remove
-/// each other at the same time one is refused.
-///
-/// # Errors
-/// 409 when `leaving` is the last active superuser.
-async fn keep_a_superuser(transaction: &DatabaseTransaction, leaving: Uuid) -> Result<()> {
-    let superuser = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
-    // The leaving user's row as well, in one order: two that lock each other's rows would wait for ever.
-    let locked = Entity::find()
-        .filter(Condition::any().add(superuser).add(Column::Id.eq(leaving)))
-        .order_by_asc(Column::Id)
-        .lock_exclusive()
-        .all(transaction)
-        .await?;
-    let mut superusers = locked.iter().filter(|user| user.is_superuser && user.is_active);
-    match (superusers.next(), superusers.next()) {
-        (Some(last), None) if last.id == leaving => Err(Error::Conflict("The last superuser cannot be removed")),
-        _ => Ok(()),
     }
 }

@@ -1,30 +1,27 @@
-//! A user's password: what it may be, and how it is changed.
+//! A user's password: its hash, and changing it.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use secrecy::ExposeSecret;
-use uuid::Uuid;
 
 use super::User;
-use crate::core::client::Client;
 use crate::core::database::begin_write;
-use crate::core::security::{Verdict, Weakness};
+use crate::core::security::Weakness;
 use crate::entities::user::{Column, Entity};
 use crate::error::{Error, Result};
 use crate::schemas::audit_event::AuditKind;
-use crate::schemas::password::{NewPassword, Password};
+use crate::schemas::password::NewPassword;
 use crate::schemas::user::PasswordUpdate;
 use crate::services::account::AccountContext;
 use crate::services::account::audit_event::{self, Event};
+use crate::services::account::reauthentication::{INCORRECT_PASSWORD, SessionUser, check_password};
 use crate::services::account::{email_token, session};
 use crate::validation::schema::Problem;
 
-const INCORRECT: Error = Error::BadRequest("Incorrect password");
-
-/// The hash of a new password of this user.
+/// Hashes a new password of this user.
 ///
 /// # Errors
-/// 422 at `field` when it is too easy to guess.
+/// 422 at `field` for a weak password.
 pub(in crate::services) async fn hash_for(
     accounts: &AccountContext,
     user: &User,
@@ -36,6 +33,7 @@ pub(in crate::services) async fn hash_for(
     hash.map_err(|weakness| refused(field, weakness))
 }
 
+/// The validation error for a weak password.
 pub(super) fn refused(field: &'static str, weakness: Weakness) -> Error {
     let loc = vec!["body".into(), field.into()];
     Error::Invalid(vec![match weakness {
@@ -45,60 +43,36 @@ pub(super) fn refused(field: &'static str, weakness: Weakness) -> Error {
     }])
 }
 
-/// Makes sure that it is the user's password.
+/// Changes the caller's own password, and ends all their sessions but the current one.
 ///
 /// # Errors
-/// 400 when it is not, which the audit trail is told.
-pub(super) async fn check_current(
-    accounts: &AccountContext,
-    client: &Client,
-    user: &User,
-    password: Password,
-) -> Result<()> {
-    let verified = Some(user.hashed_password.clone());
-    if accounts.passwords.verify(password.into_secret(), verified).await? != Verdict::Wrong {
-        return Ok(());
-    }
-    let event = Event::by_user(AuditKind::PasswordCheckFailed, user.id, client);
-    audit_event::record(&accounts.db, accounts.now(), event).await?;
-    Err(INCORRECT)
-}
-
-/// Changes the caller's own password, and ends all sessions but the one that asks.
-///
-/// # Errors
-/// 400 when the current password is wrong, or the new one is the same; 422 when it is too easy to guess.
-pub async fn update_password(
-    accounts: &AccountContext,
-    client: &Client,
-    caller: &User,
-    session: Uuid,
-    data: PasswordUpdate,
-) -> Result<()> {
+/// 400 when the current password is wrong, or the new one is the same; 422 for a weak password.
+pub async fn update_password(accounts: &AccountContext, caller: SessionUser<'_>, data: PasswordUpdate) -> Result<()> {
     let PasswordUpdate { current_password, new_password } = data;
     let [current, new] = [current_password.clone().into_secret(), new_password.clone().into_secret()];
     let is_same = current.expose_secret() == new.expose_secret();
-    check_current(accounts, client, caller, current_password).await?;
+    check_password(accounts, caller, current_password).await?;
     if is_same {
         return Err(Error::BadRequest("New password cannot be the same as the current one"));
     }
-    let hash = hash_for(accounts, caller, "new_password", new_password).await?;
+    let SessionUser { user, session, client } = caller;
+    let hash = hash_for(accounts, user, "new_password", new_password).await?;
     let transaction = begin_write(&accounts.db).await?;
-    // Only in place of the hash that was verified: the user may be user_deleted by now, or the password another.
+    // Replaces only the hash that was verified: the user may have been deleted, or the password changed, meanwhile.
     let changed = Entity::update_many()
         .col_expr(Column::HashedPassword, Expr::value(hash))
-        .filter(Column::Id.eq(caller.id))
-        .filter(Column::HashedPassword.eq(&caller.hashed_password))
+        .filter(Column::Id.eq(user.id))
+        .filter(Column::HashedPassword.eq(&user.hashed_password))
         .exec(&transaction)
         .await?;
     if changed.rows_affected == 0 {
-        return Err(INCORRECT);
+        return Err(INCORRECT_PASSWORD);
     }
-    email_token::revoke(&transaction, caller.id).await?;
-    session::end_others(&transaction, caller.id, Some(session)).await?;
-    let event = Event::by_user(AuditKind::PasswordChanged, caller.id, client);
+    email_token::revoke(&transaction, user.id).await?;
+    session::end_others(&transaction, user.id, Some(session)).await?;
+    let event = Event::by_user(AuditKind::PasswordChanged, user.id, client);
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(caller.id);
+    accounts.principals.forget(user.id);
     Ok(())
 }

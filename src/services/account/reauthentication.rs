@@ -1,0 +1,90 @@
+//! Reauthentication: what outlives an access token needs more than a token, which may be stolen.
+//!
+//! Changing the email address, creating an API key and deleting the account need a recent login or the current
+//! password. A service calls [`Reauthentication::check`] before its transaction, because hashing takes time, and
+//! [`Reauthentication::confirm`] inside it, after locking the user.
+
+use sea_orm::DatabaseTransaction;
+use uuid::Uuid;
+
+use super::AccountContext;
+use super::audit_event::{self, Event};
+use super::session;
+use super::user::User;
+use crate::core::client::Client;
+use crate::core::security::Verdict;
+use crate::error::{Error, Result};
+use crate::schemas::audit_event::AuditKind;
+use crate::schemas::password::Password;
+
+pub(super) const INCORRECT_PASSWORD: Error = Error::BadRequest("Incorrect password");
+
+/// A user who acts with a session of their own, not with an API key.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionUser<'a> {
+    /// The user, as of the request's authentication.
+    pub user: &'a User,
+    /// The id of the session.
+    pub session: Uuid,
+    /// Where the request comes from.
+    pub client: &'a Client,
+}
+
+/// The evidence of a request: its session, and whether it had the right password.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reauthentication {
+    session: Uuid,
+    has_password: bool,
+}
+
+impl Reauthentication {
+    /// Checks the password, if the request has one.
+    ///
+    /// # Errors
+    /// 400 for a wrong password, which is recorded in the audit trail.
+    pub(super) async fn check(
+        accounts: &AccountContext,
+        caller: SessionUser<'_>,
+        current_password: Option<Password>,
+    ) -> Result<Self> {
+        let has_password = current_password.is_some();
+        if let Some(password) = current_password {
+            check_password(accounts, caller, password).await?;
+        }
+        Ok(Self { session: caller.session, has_password })
+    }
+
+    /// Makes sure that the session is still open and, without a password, that its login was recent.
+    ///
+    /// The session is checked after a right password, too: a password change in the meantime ends the other sessions.
+    ///
+    /// # Errors
+    /// 401 if the session has ended since the request came in; 403 if the login is too long ago.
+    pub(super) async fn confirm(self, accounts: &AccountContext, transaction: &DatabaseTransaction) -> Result<()> {
+        let session = session::still_open(transaction, self.session).await?;
+        if self.has_password || session::is_recent(accounts, &session) {
+            Ok(())
+        } else {
+            Err(Error::RecentLoginRequired)
+        }
+    }
+}
+
+/// Checks the user's current password.
+///
+/// # Errors
+/// 400 for a wrong password, which is recorded in the audit trail.
+pub(super) async fn check_password(
+    accounts: &AccountContext,
+    caller: SessionUser<'_>,
+    password: Password,
+) -> Result<()> {
+    let SessionUser { user, client, .. } = caller;
+    let hash = Some(user.hashed_password.clone());
+    if accounts.passwords.verify(password.into_secret(), hash).await? != Verdict::Wrong {
+        return Ok(());
+    }
+    let event = Event::by_user(AuditKind::PasswordCheckFailed, user.id, client);
+    audit_event::record(&accounts.db, accounts.now(), event).await?;
+    Err(INCORRECT_PASSWORD)
+}

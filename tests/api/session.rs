@@ -53,11 +53,11 @@ async fn a_login_is_seen_among_the_sessions() {
     let phone = app.bearer(&answer.ok::<Token>().access_token);
 
     let seen = sessions(&phone).await;
-    assert_eq!(seen.count, 2);
+    assert_eq!(seen.count, Some(2));
     assert_eq!((seen.data[0].is_current, seen.data[1].is_current), (true, false), "newest first");
     assert_eq!((seen.data[0].scope.as_str(), seen.data[1].scope.as_str()), ("me", "me items users"));
     assert!(sessions(&ann).await.data[1].is_current);
-    assert_eq!(sessions(&app.user("bob").await).await.count, 1, "only his own");
+    assert_eq!(sessions(&app.user("bob").await).await.count, Some(1), "only his own");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_logout_ends_the_session_and_no_other() {
     phone.send("POST".parse().unwrap(), "/logout", &[], "".into()).await.is_no_content();
     is_over(&phone).await;
     ann.get("/users/me").await.ok::<UserRead>();
-    assert_eq!(sessions(&ann).await.count, 1);
+    assert_eq!(sessions(&ann).await.count, Some(1));
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn a_login_with_the_old_password_does_not_outlive_its_change() {
                 app.bearer(&answer.read::<Token>().access_token).get("/users/me").await.is_unauthorized();
             }
         }
-        assert_eq!(sessions(&ann).await.count, 1, "round {round}");
+        assert_eq!(sessions(&ann).await.count, Some(1), "round {round}");
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{Context, Failure};
 use crate::jobs::queue;
 use crate::services::account::{api_key, email_token, session, ticket};
-use crate::services::idempotency;
+use crate::services::{idempotency, tag};
 
 /// Deletes sessions, tickets, mailed tokens and API keys that have expired, finished jobs, and the stored answers of
-/// requests that cannot be repeated any more.
+/// requests that cannot be repeated any more. Also tags that no item has.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let (db, now) = (&context.accounts.db, context.accounts.now());
     let count = session::delete_expired(db, now).await?
@@ -14,7 +14,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         + email_token::delete_expired(db, now).await?
         + api_key::delete_expired(db, now).await?
         + idempotency::delete_expired(db, now).await?
-        + queue::delete_expired(db, now).await?;
+        + queue::delete_expired(db, now).await?
+        + tag::delete_orphaned(db).await?;
     tracing::info!(count, "expired rows deleted");
     Ok(())
 }

@@ -66,9 +66,10 @@ pub async fn list(db: &impl ConnectionTrait, filter: AuditFilter, paging: Paging
         .add_option(kind.map(name).transpose()?.map(|kind| Column::Kind.eq(kind)))
         .add_option(user_id.map(|id| Column::UserId.eq(id)));
     let select = Entity::find().filter(condition);
-    let Page { data, count } = newest_first(db, select, (Column::CreatedAt, Column::Id), paging).await?;
-    let data = data.into_iter().map(read_model).collect::<Result<_>>()?;
-    Ok(Page { data, count })
+    let position = |event: &Model| (event.created_at, event.id);
+    let page = newest_first(db, select, (Column::CreatedAt, Column::Id), position, paging).await?;
+    let Page { data, count, next_cursor } = page.map(read_model);
+    Ok(Page { data: data.into_iter().collect::<Result<_>>()?, count, next_cursor })
 }
 
 fn read_model(event: Model) -> Result<AuditEventRead> {

@@ -2,7 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, big_integer_null, string_len, string_len_null, timestamp_with_time_zone, uuid,
+    big_integer, big_integer_null, string_len, string_len_null, timestamp_with_time_zone,
+    timestamp_with_time_zone_null, uuid,
 };
 use sea_orm_migration::sea_orm::DbBackend;
 
@@ -22,6 +23,8 @@ impl MigrationTrait for Migration {
             .col(string_len_null("description", 255))
             .col(big_integer_null("price"))
             .col(big_integer_null("tax"))
+            .col(string_len("condition", 20))
+            .col(timestamp_with_time_zone_null("available_from"))
             .col(big_integer("version"))
             .col(timestamp_with_time_zone("created_at"))
             .col(timestamp_with_time_zone("updated_at"))
@@ -46,16 +49,17 @@ impl MigrationTrait for Migration {
                 manager.get_connection().execute_unprepared(&collate).await?;
             }
         }
-        // An index for each order of a list, for one owner and for all.
+        // An index for each order of a list, for one owner and for all. Items without a price sort as the dearest
+        // (see services::item).
         create_indexes(
             manager,
             &[
                 "CREATE INDEX items_owner_id_created_at_idx ON items (owner_id, created_at, id)",
                 "CREATE INDEX items_owner_id_title_idx ON items (owner_id, title, id)",
-                "CREATE INDEX items_owner_id_price_idx ON items (owner_id, price, id)",
+                "CREATE INDEX items_owner_id_price_idx ON items (owner_id, (COALESCE(price, 9223372036854775807)), id)",
                 "CREATE INDEX items_created_at_idx ON items (created_at, id)",
                 "CREATE INDEX items_title_idx ON items (title, id)",
-                "CREATE INDEX items_price_idx ON items (price, id)",
+                "CREATE INDEX items_price_idx ON items ((COALESCE(price, 9223372036854775807)), id)",
                 "CREATE UNIQUE INDEX tags_name_key ON tags (name)",
                 "CREATE INDEX item_tags_tag_id_idx ON item_tags (tag_id, item_id)",
             ],

@@ -3,7 +3,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// Something that a user owns. Amounts are stored in minor units, which both databases keep exactly.
+/// Something that a user owns. Amounts are stored in minor units (cents), which both databases keep exactly.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "items")]
@@ -17,6 +17,9 @@ pub struct Model {
     pub description: Option<String>,
     pub price: Option<i64>,
     pub tax: Option<i64>,
+    #[sea_orm(column_type = "String(StringLen::N(20))")]
+    pub condition: String,
+    pub available_from: Option<DateTimeUtc>,
     /// Counts the changes: the item's `ETag`.
     pub version: i64,
     pub created_at: DateTimeUtc,

@@ -7,36 +7,36 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::{Serialize, Serializer};
 
-/// An amount of money of at least `MIN` minor units and below ten thousand million, held as an
-/// integer of minor units. Read from a JSON number or a text, written as a number.
+/// An amount of money of at least `MIN` minor units (cents) and below ten billion, held as an integer of minor units.
+/// Read from a JSON number or a string, written as a number.
 ///
-/// A JSON number arrives as the nearest binary double. The shortest decimal that names that double is
-/// what the client wrote, for every number of up to 15 digits; an amount has at most 12.
+/// A string is exact. A JSON number arrives as the nearest binary double: exact for up to 15 digits, of which an amount
+/// has at most 12; further digits are rounded away before anyone can see them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount<const MIN: i64>(i64);
 
-/// What an item costs: more than nothing.
+/// A price: greater than zero.
 pub type Price = Amount<1>;
-/// A tax, or a bound of a search: nothing or more.
+/// A tax, or a bound of a filter: zero or more.
 pub type Tax = Amount<0>;
 
 const MAX_MINOR_UNITS: i64 = 999_999_999_999;
 const MAX: f64 = 9_999_999_999.99;
 
 impl<const MIN: i64> Amount<MIN> {
-    /// The amount that was stored as `minor_units`.
+    /// The amount of so many minor units.
     #[must_use]
     pub fn from_minor_units(minor_units: i64) -> Self {
         Self(minor_units)
     }
 
-    /// What is stored.
+    /// The amount in minor units.
     #[must_use]
     pub fn minor_units(self) -> i64 {
         self.0
     }
 
-    /// Reads `"12.5"`: digits, and at most two of them behind a point.
+    /// Reads `"12.5"`: digits, at most two of them behind a point.
     fn parse(text: &str) -> Option<Self> {
         let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -108,7 +108,7 @@ impl<const MIN: i64> JsonSchema for Amount<MIN> {
             r"^(?:[1-9][0-9]{0,9}|0)(?:\.[0-9]{1,2})?$"
         };
         let mut schema = json_schema!({
-            "type": ["number", "string"], "maximum": MAX, "multipleOf": 0.01, "pattern": pattern,
+            "type": ["number", "string"], "format": "decimal", "maximum": MAX, "multipleOf": 0.01, "pattern": pattern,
         });
         let bound = if MIN > 0 { "exclusiveMinimum" } else { "minimum" };
         schema.insert(bound.to_owned(), 0.into());

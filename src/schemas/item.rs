@@ -9,10 +9,11 @@ use validator::{Validate, ValidationError};
 use super::amount::{Price, Tax};
 use super::page::Page;
 use super::patch;
-use super::text::{LINE, LINES, SEARCH, Tag};
+use super::text::{LINE, LINES, Tag};
+use super::time::Timestamp;
 use crate::validation::schema::{documented, documented_parameters};
 
-/// What a client says to create an item, or to replace one.
+/// The body to create an item, or to replace one.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[validate(schema(function = "taxed_below_price"))]
 #[schemars(example = Self::example())]
@@ -20,13 +21,18 @@ pub struct ItemCreate {
     /// The item's name.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
     pub title: String,
-    /// More about it.
+    /// A longer description.
     #[validate(length(max = 255), regex(path = *LINES))]
     pub description: Option<String>,
-    /// What it costs.
+    /// The price.
     pub price: Option<Price>,
-    /// The tax in the price: less than the price.
+    /// The tax included in the price: less than the price.
     pub tax: Option<Tax>,
+    /// Whether it was used before.
+    #[serde(default)]
+    pub condition: ItemCondition,
+    /// When it can be had, to the microsecond.
+    pub available_from: Option<Timestamp>,
     /// Words to find it by.
     #[serde(default)]
     #[validate(length(max = 10))]
@@ -36,7 +42,8 @@ pub struct ItemCreate {
 impl ItemCreate {
     fn example() -> serde_json::Value {
         serde_json::json!({
-            "title": "Kettle", "description": "Whistles when it boils", "price": 24.9, "tax": 3.98, "tags": ["kitchen"]
+            "title": "Kettle", "description": "Whistles when it boils", "price": 24.9, "tax": 3.98, "condition": "used",
+            "available_from": "2030-01-31T12:00:00Z", "tags": ["kitchen"]
         })
     }
 }
@@ -45,7 +52,7 @@ fn taxed_below_price(item: &ItemCreate) -> Result<(), ValidationError> {
     tax_below_price(item.price, item.tax)
 }
 
-/// The rule over two members: where both are known, the tax is less than the price.
+/// The rule over two members: if there are both, the tax is less than the price.
 pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), ValidationError> {
     match (price, tax) {
         (Some(price), Some(tax)) if tax.minor_units() >= price.minor_units() => {
@@ -55,7 +62,7 @@ pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), Val
     }
 }
 
-/// What a client says to change an item: only what is present.
+/// The body to change an item: only what is present.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
 #[schemars(example = serde_json::json!({ "price": "24.90" }))]
@@ -65,17 +72,24 @@ pub struct ItemUpdate {
     #[schemars(with = "String")]
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
     pub title: Option<String>,
-    /// More about it; `null` clears it.
+    /// A longer description; `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     #[validate(length(max = 255), regex(path = *LINES))]
     pub description: Option<Option<String>>,
-    /// What it costs; `null` clears it.
+    /// The price; `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     pub price: Option<Option<Price>>,
-    /// The tax in the price, less than the price; `null` clears it.
+    /// The tax included in the price, less than the price; `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     pub tax: Option<Option<Tax>>,
-    /// Words to find it by, in place of those it has.
+    /// Whether it was used before.
+    #[serde(deserialize_with = "patch::required")]
+    #[schemars(with = "ItemCondition")]
+    pub condition: Option<ItemCondition>,
+    /// When it can be had; `null` clears it.
+    #[serde(deserialize_with = "patch::optional")]
+    pub available_from: Option<Option<Timestamp>>,
+    /// Words to find it by, replacing those it has.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Vec<Tag>")]
     #[validate(length(max = 10))]
@@ -89,15 +103,19 @@ pub struct ItemRead {
     pub id: Uuid,
     /// The item's name.
     pub title: String,
-    /// More about it.
+    /// A longer description.
     pub description: Option<String>,
-    /// What it costs.
+    /// The price.
     pub price: Option<Price>,
-    /// The tax in the price.
+    /// The tax included in the price.
     pub tax: Option<Tax>,
+    /// Whether it was used before. A newer version of the service may know more conditions.
+    pub condition: String,
+    /// When it can be had.
+    pub available_from: Option<DateTime<Utc>>,
     /// Words to find it by, in alphabetical order.
     pub tags: Vec<String>,
-    /// Whose it is.
+    /// The owner's id.
     pub owner_id: Uuid,
     /// When it was created.
     pub created_at: DateTime<Utc>,
@@ -105,14 +123,14 @@ pub struct ItemRead {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Some of the items.
+/// A page of items.
 pub type ItemPage = Page<ItemRead>;
 
 /// Which items to list, and in which order.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct ItemFilter {
-    /// A text that title or description contain, whatever its case.
-    #[validate(length(min = 3, max = 50), regex(path = *SEARCH))]
+    /// A text that title or description contain, taken literally. The case of ASCII letters (a to z) does not matter.
+    #[validate(length(min = 3, max = 50), regex(path = *LINE))]
     pub q: Option<String>,
     /// Only items with all of these tags: `?tags=a&tags=b`.
     #[serde(default)]
@@ -122,9 +140,32 @@ pub struct ItemFilter {
     pub min_price: Option<Tax>,
     /// Only items that cost at most this.
     pub max_price: Option<Tax>,
-    /// The order; a minus sign turns it round. Items without a price count as the dearest.
+    /// The order; a minus sign reverses it. Items without a price count as the dearest.
     #[serde(default)]
     pub sort: ItemSort,
+}
+
+/// Whether an item was used before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it, and documented variants would lengthen the document")]
+pub enum ItemCondition {
+    #[default]
+    New,
+    Used,
+    Refurbished,
+}
+
+impl ItemCondition {
+    /// The name, as it is sent and stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Used => "used",
+            Self::Refurbished => "refurbished",
+        }
+    }
 }
 
 /// The order of a list of items; ties are broken by id.

@@ -16,5 +16,6 @@ pub mod scope;
 pub mod session;
 pub mod text;
 pub mod ticket;
+pub mod time;
 pub mod user;
 pub mod versioned;

@@ -13,8 +13,6 @@ use crate::validation::schema::is_email;
 pub static LINE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x1f\x7f-\x9f]*$"));
 /// Text of several lines: line feeds and tabs are the only control characters.
 pub static LINES: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"));
-/// Characters of a search text.
-pub static SEARCH: LazyLock<Regex> = LazyLock::new(|| pattern("^[a-zA-Z0-9 ]*$"));
 static USERNAME: LazyLock<Regex> = LazyLock::new(|| pattern("^[a-zA-Z0-9_-]*$"));
 
 #[expect(clippy::expect_used, reason = "the patterns are constants, compiled by every test")]

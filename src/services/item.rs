@@ -2,19 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, NullOrdering, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, LoaderTrait,
-    ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ModelTrait, Order,
+    QueryFilter, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
 use super::account::user::{User, user_deleted};
 use super::idempotency::once;
+use super::page::{self, Sorting};
 use super::tag as tags;
 use crate::core::database::{Db, begin_write};
 use crate::entities::item::{self, ActiveModel, Column, Entity};
-use crate::entities::{item_tag, tag};
+use crate::entities::tag;
 use crate::error::{Error, Result};
 use crate::schemas::amount::Amount;
 use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemRead, ItemSort, ItemUpdate, tax_below_price};
@@ -26,17 +27,29 @@ use crate::validation::schema::Problem;
 const NOT_FOUND: Error = Error::NotFound("Item not found");
 
 fn read_model(item: item::Model, mut tags: Vec<String>) -> ItemRead {
-    let item::Model { id, owner_id, title, description, price, tax, version: _, created_at, updated_at } = item;
+    let item::Model {
+        id,
+        owner_id,
+        title,
+        description,
+        price,
+        tax,
+        condition,
+        available_from,
+        version: _,
+        created_at,
+        updated_at,
+    } = item;
     let (price, tax) = (price.map(Amount::from_minor_units), tax.map(Amount::from_minor_units));
     tags.sort_unstable();
-    ItemRead { id, title, description, price, tax, tags, owner_id, created_at, updated_at }
+    ItemRead { id, title, description, price, tax, condition, available_from, tags, owner_id, created_at, updated_at }
 }
 
 fn names(tags: Vec<tag::Model>) -> Vec<String> {
     tags.into_iter().map(|tag| tag.name).collect()
 }
 
-/// The only door to items: a user sees his own, a superuser all.
+/// The items that the caller may see: a user's own, for a superuser all. Every query of items starts here.
 fn visible_to(caller: &User) -> Select<Entity> {
     let own = (!caller.is_superuser).then(|| Column::OwnerId.eq(caller.id));
     Entity::find().filter(Condition::all().add_option(own))
@@ -45,7 +58,7 @@ fn visible_to(caller: &User) -> Select<Entity> {
 /// One item.
 ///
 /// # Errors
-/// 404 when it is missing or somebody else's.
+/// 404 if the item does not exist or is not visible to the caller.
 pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<Versioned<ItemRead>> {
     let found = visible_to(caller).filter(Column::Id.eq(id)).find_with_related(tag::Entity).all(db).await?;
     let (item, tags) = found.into_iter().next().ok_or(NOT_FOUND)?;
@@ -55,7 +68,7 @@ pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<
 /// One item of one user.
 ///
 /// # Errors
-/// 404 when it is missing, not that user's, or not for the caller to see.
+/// 404 if the item does not exist, is not the user's, or is not visible to the caller.
 pub async fn read_of_owner(
     db: &impl ConnectionTrait,
     caller: &User,
@@ -66,65 +79,97 @@ pub async fn read_of_owner(
     if found.data.owner_id == owner { Ok(found) } else { Err(NOT_FOUND) }
 }
 
-/// Some of the items that the caller may see.
+/// A page of the items that the caller may see: at most three statements, for items, count and tags.
+///
+/// # Errors
+/// 422 for a cursor of another list or order.
 pub async fn list(db: &impl ConnectionTrait, caller: &User, filter: ItemFilter, paging: Paging) -> Result<ItemPage> {
-    let ItemFilter { q, tags, min_price, max_price, sort } = filter;
-    let mut select = visible_to(caller)
-        .apply_if(min_price, |select, least| select.filter(Column::Price.gte(least.minor_units())))
-        .apply_if(max_price, |select, most| select.filter(Column::Price.lte(most.minor_units())));
+    let sort = filter.sort;
+    let page = read_sorted(db, filtered(visible_to(caller), filter), sort, paging).await?;
+    let ids: Vec<Uuid> = page.data.iter().map(|item| item.id).collect();
+    let mut tags = tags::of_items(db, &ids).await?;
+    Ok(page.map(|item| {
+        let tags = tags.remove(&item.id).unwrap_or_default();
+        read_model(item, tags)
+    }))
+}
+
+fn filtered(select: Select<Entity>, filter: ItemFilter) -> Select<Entity> {
+    let ItemFilter { q, tags, min_price, max_price, sort: _ } = filter;
+    let mut select = select
+        .apply_if(min_price, |select, min| {
+            select.filter(price_key().gte(min.minor_units()).and(price_key().lt(NO_PRICE)))
+        })
+        .apply_if(max_price, |select, max| select.filter(price_key().lte(max.minor_units())));
     if let Some(text) = q {
-        // Letters, digits and blanks only: nothing in it means something to LIKE.
-        let pattern = LikeExpr::new(format!("%{}%", text.to_ascii_lowercase()));
+        let pattern = like_pattern(&text);
         let contains =
             |column: Column| Expr::from(Func::lower(Expr::col(column.as_column_ref()))).like(pattern.clone());
         select = select.filter(Condition::any().add(contains(Column::Title)).add(contains(Column::Description)));
     }
     for name in tags {
-        select = select.filter(Column::Id.in_subquery(having_tag(name.into_inner())));
+        select = select.filter(Column::Id.in_subquery(tags::items_with(name.into_inner())));
     }
-    let count = select.clone().count(db).await?;
-    let items =
-        ordered(select, sort).offset(paging.skip.unsigned_abs()).limit(paging.limit.unsigned_abs()).all(db).await?;
-    let tags = items.load_many_to_many(tag::Entity, item_tag::Entity, db).await?;
-    let data = items.into_iter().zip(tags).map(|(item, tags)| read_model(item, names(tags))).collect();
-    Ok(Page { data, count })
+    select
 }
 
-/// The ids of the items that have the tag.
-fn having_tag(name: String) -> sea_orm::sea_query::SelectStatement {
-    Query::select()
-        .column((item_tag::Entity, item_tag::Column::ItemId))
-        .from(item_tag::Entity)
-        .inner_join(
-            tag::Entity,
-            Expr::col((tag::Entity, tag::Column::Id)).equals((item_tag::Entity, item_tag::Column::TagId)),
-        )
-        .and_where(Expr::col((tag::Entity, tag::Column::Name)).eq(name))
-        .take()
+/// Matches texts that contain this one, in lower case. The wildcards of LIKE stand for themselves.
+fn like_pattern(text: &str) -> LikeExpr {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character.to_ascii_lowercase());
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('\\')
 }
 
-fn ordered(select: Select<Entity>, sort: ItemSort) -> Select<Entity> {
-    let (column, order) = match sort {
-        ItemSort::CreatedAt => (Column::CreatedAt, Order::Asc),
-        ItemSort::CreatedAtDescending => (Column::CreatedAt, Order::Desc),
-        ItemSort::Title => (Column::Title, Order::Asc),
-        ItemSort::TitleDescending => (Column::Title, Order::Desc),
-        ItemSort::Price => (Column::Price, Order::Asc),
-        ItemSort::PriceDescending => (Column::Price, Order::Desc),
+/// The sort key of an item without a price: the dearest.
+const NO_PRICE: i64 = i64::MAX;
+
+/// The price as a sort key. The same expression as in the index, with the constant in the text of the statement.
+fn price_key() -> Expr {
+    Expr::cust(format!("COALESCE(price, {NO_PRICE})"))
+}
+
+async fn read_sorted(
+    db: &impl ConnectionTrait,
+    select: Select<Entity>,
+    sort: ItemSort,
+    paging: Paging,
+) -> Result<Page<item::Model>> {
+    let (name, order) = match sort {
+        ItemSort::CreatedAt => ("created_at", Order::Asc),
+        ItemSort::CreatedAtDescending => ("-created_at", Order::Desc),
+        ItemSort::Title => ("title", Order::Asc),
+        ItemSort::TitleDescending => ("-title", Order::Desc),
+        ItemSort::Price => ("price", Order::Asc),
+        ItemSort::PriceDescending => ("-price", Order::Desc),
     };
-    let select = match sort {
-        // The databases disagree on where NULL goes; PostgreSQL's way is the one its index has.
-        ItemSort::Price => select.order_by_with_nulls(column, order.clone(), NullOrdering::Last),
-        ItemSort::PriceDescending => select.order_by_with_nulls(column, order.clone(), NullOrdering::First),
-        _ => select.order_by(column, order.clone()),
-    };
-    select.order_by(Column::Id, order)
+    let (key, id) = (|column: Column| Expr::col(column.as_column_ref()), Column::Id);
+    match sort {
+        ItemSort::CreatedAt | ItemSort::CreatedAtDescending => {
+            let position = |item: &item::Model| (item.created_at, item.id);
+            page::read(db, select, Sorting { name, key: key(Column::CreatedAt), id, order, position }, paging).await
+        }
+        ItemSort::Title | ItemSort::TitleDescending => {
+            let position = |item: &item::Model| (item.title.clone(), item.id);
+            page::read(db, select, Sorting { name, key: key(Column::Title), id, order, position }, paging).await
+        }
+        ItemSort::Price | ItemSort::PriceDescending => {
+            let position = |item: &item::Model| (item.price.unwrap_or(NO_PRICE), item.id);
+            page::read(db, select, Sorting { name, key: price_key(), id, order, position }, paging).await
+        }
+    }
 }
 
-/// A new item, owned by the caller: one, also when the request comes again under the same key.
+/// A new item, owned by the caller. A request that is repeated under the same key creates one item.
 ///
 /// # Errors
-/// 401 when the caller was deleted in the meantime.
+/// 401 if the caller was deleted in the meantime.
 pub async fn create(
     db: &Db,
     caller: &User,
@@ -132,7 +177,7 @@ pub async fn create(
     key: Option<IdempotencyKey>,
     data: ItemCreate,
 ) -> Result<Versioned<ItemRead>> {
-    let ItemCreate { title, description, price, tax, tags } = data;
+    let ItemCreate { title, description, price, tax, condition, available_from, tags } = data;
     let item = ActiveModel {
         id: Set(Uuid::now_v7()),
         owner_id: Set(caller.id),
@@ -140,10 +185,17 @@ pub async fn create(
         description: Set(description),
         price: Set(price.map(Amount::minor_units)),
         tax: Set(tax.map(Amount::minor_units)),
+        condition: Set(condition.as_str().to_owned()),
+        available_from: Set(available_from.map(Into::into)),
         version: Set(1),
         created_at: Set(now),
         updated_at: Set(now),
     };
+    if key.is_none() && tags.is_empty() {
+        // One statement needs no transaction around it.
+        let item = item.insert(db).await.map_err(user_deleted)?;
+        return Ok(Versioned { version: item.version, data: read_model(item, Vec::new()) });
+    }
     once(db, caller.id, key, now, async |transaction| {
         let item = item.insert(transaction).await.map_err(user_deleted)?;
         let tags = tags::assign(transaction, item.id, tags).await?;
@@ -152,7 +204,10 @@ pub async fn create(
     .await
 }
 
-/// Everything about the item that a client can say.
+/// Replaces everything about the item that a client can set.
+///
+/// # Errors
+/// As for [`update`].
 pub async fn replace(
     db: &Db,
     caller: &User,
@@ -161,22 +216,24 @@ pub async fn replace(
     now: DateTime<Utc>,
     data: ItemCreate,
 ) -> Result<Versioned<ItemRead>> {
-    let ItemCreate { title, description, price, tax, tags } = data;
+    let ItemCreate { title, description, price, tax, condition, available_from, tags } = data;
     let all = ItemUpdate {
         title: Some(title),
         description: Some(description),
         price: Some(price),
         tax: Some(tax),
+        condition: Some(condition),
+        available_from: Some(available_from),
         tags: Some(tags),
     };
     update(db, caller, id, expected, now, all).await
 }
 
-/// Changes what `data` says.
+/// Changes what is present in `data`.
 ///
 /// # Errors
-/// 404 when the item is missing or somebody else's, 412 when it is in none of the `expected` versions, 422
-/// when the tax would not be less than the price.
+/// 404 if the item does not exist or is not visible to the caller, 412 if its version is none of those `expected`, 422
+/// if the tax would not be less than the price.
 pub async fn update(
     db: &Db,
     caller: &User,
@@ -185,7 +242,7 @@ pub async fn update(
     now: DateTime<Utc>,
     data: ItemUpdate,
 ) -> Result<Versioned<ItemRead>> {
-    let ItemUpdate { title, description, price, tax, tags } = data;
+    let ItemUpdate { title, description, price, tax, condition, available_from, tags } = data;
     let transaction = begin_write(db).await?;
     let old = lock(&transaction, caller, id, expected).await?;
     let price = price.unwrap_or(old.price.map(Amount::from_minor_units));
@@ -200,6 +257,8 @@ pub async fn update(
         description: Set(description.unwrap_or(old.description)),
         price: Set(price.map(Amount::minor_units)),
         tax: Set(tax.map(Amount::minor_units)),
+        condition: Set(condition.map_or(old.condition, |condition| condition.as_str().to_owned())),
+        available_from: Set(available_from.map_or(old.available_from, |time| time.map(Into::into))),
         version: Set(old.version + 1),
         created_at: Unchanged(old.created_at),
         updated_at: Set(now),
@@ -225,8 +284,7 @@ pub async fn delete(db: &Db, caller: &User, id: Uuid, expected: Option<Vec<i64>>
     Ok(())
 }
 
-/// The item, which nobody else can change until the transaction ends, in a version that the client
-/// expects, if it expects one.
+/// Locks the item until the transaction ends, and checks its version if the client expects one.
 async fn lock(
     transaction: &DatabaseTransaction,
     caller: &User,

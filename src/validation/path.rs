@@ -1,19 +1,21 @@
 //! Path parameters.
 
+use std::cell::Cell;
+
 #[expect(clippy::disallowed_types, reason = "this is what replaces axum's own extractor")]
 use axum::extract::Path;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value;
 use validator::Validate;
 
-use super::accept;
+use super::{Strict, accept};
 use crate::error::{Error, Result};
 use crate::validation::schema::{self, Coercion};
 
-/// The path's parameters as a `T` that keeps its rules.
+/// The path's parameters as a valid `T`.
 ///
 /// # Errors
 /// 422 with every problem of the parameters; 404 for a path that is not text at all.
@@ -28,14 +30,23 @@ where
 
     #[expect(clippy::disallowed_types, reason = "this is what replaces axum's own extractor")]
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let typed = Path::<T>::from_request_parts(parts, state).await;
+        let typed = Path::<StrictPath<T>>::from_request_parts(parts, state).await;
         let raw = RawPathParams::from_request_parts(parts, state).await;
         let raw = raw.map_err(|_| Error::NotFound("Not Found"))?;
-        accept("path", typed.ok().map(|Path(value)| value), || {
+        accept("path", typed.ok().map(|Path(StrictPath(value))| value), || {
             let mut value = raw.iter().map(|(name, text)| (name.to_owned(), Value::from(text))).collect();
             schema::read_text::<T>(&mut value, Coercion::Query);
             Ok(value)
         })
         .map(Self)
+    }
+}
+
+/// Reads path parameters as their schema means them.
+struct StrictPath<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for StrictPath<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(Strict::new(deserializer, &Cell::new(false))).map(Self)
     }
 }

@@ -1,5 +1,7 @@
 //! Query strings.
 
+use std::cell::Cell;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode;
@@ -8,11 +10,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, map::Entry};
 use validator::Validate;
 
-use super::accept;
+use super::{Strict, accept};
 use crate::error::{Error, Result};
 use crate::validation::schema::{self, Coercion, Problem};
 
-/// The query string as a `T` that keeps its rules. A repeated key is a list.
+/// The query string as a valid `T`. A repeated key is a list.
 ///
 /// # Errors
 /// 422 with every problem of the query.
@@ -36,11 +38,12 @@ where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
 {
     if percent_decode(encoded).decode_utf8().is_err() {
-        // Otherwise each wrong byte would be replaced, and two different inputs be the same.
+        // Decoding would replace each wrong byte, and make different inputs the same.
         let problem = Problem::new(vec![root.into()], "string_unicode", "Input should be valid UTF-8");
         return Err(Error::Invalid(vec![problem]));
     }
-    let typed = serde_html_form::from_bytes::<T>(encoded).ok();
+    let deserializer = serde_html_form::Deserializer::from_bytes(encoded);
+    let typed = T::deserialize(Strict::new(deserializer, &Cell::new(false))).ok();
     accept(root, typed, || {
         let mut value = collect_pairs(form_urlencoded::parse(encoded));
         schema::read_text::<T>(&mut value, Coercion::Query);
@@ -48,8 +51,7 @@ where
     })
 }
 
-/// Pairs as a JSON object: a key that comes once is text or, where the schema wants one, a list of
-/// one; a key that comes twice is a list, which the schema refuses where one value is expected.
+/// Pairs as a JSON object. A key that comes once is text, a key that comes again makes it a list.
 fn collect_pairs<'a>(pairs: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>) -> Value {
     let mut members = Map::new();
     for (name, text) in pairs {

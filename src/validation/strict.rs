@@ -1,6 +1,6 @@
-//! JSON as the schema of a type means it. serde alone is more lenient and more narrow than a schema:
-//! it takes a list of values for an object, in the order of the struct's fields, and it refuses `30.0`
-//! as an integer. This stands between the two, on every level of a value, and costs no allocation.
+//! Reads input as its JSON Schema means it. serde alone accepts a list of values for an object, in the order of the
+//! struct's fields, and `NaN` in a query; and it refuses `30.0` as an integer. [`Strict`] wraps a deserializer and, on
+//! every level of the value, corrects these. It costs no allocation.
 
 use std::cell::Cell;
 
@@ -9,10 +9,10 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, Seq
 /// The largest integer up to which a double holds every integer.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Wraps whatever reads a value, and all that it hands out on the way down.
+/// Wraps what reads a value: a deserializer, a visitor, and all that they hand out on the way down.
 pub(super) struct Strict<'a, T> {
     inner: T,
-    /// Whether a member was passed over because the type does not know it.
+    /// Whether a member was skipped because the type does not know it.
     ignored: &'a Cell<bool>,
 }
 
@@ -23,14 +23,26 @@ impl<'a, T> Strict<'a, T> {
     }
 }
 
+/// Methods that pass a wrapped visitor on. A query needs the hint in the name: all that it has is text.
+macro_rules! forward {
+    ($($method:ident)+) => { $(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.inner.$method(Strict::new(visitor, self.ignored))
+        }
+    )+ };
+}
+
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     type Error = D::Error;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_any(Strict::new(visitor, self.ignored))
+    forward! {
+        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64 deserialize_char deserialize_str
+        deserialize_string deserialize_bytes deserialize_byte_buf deserialize_option deserialize_unit deserialize_seq
+        deserialize_map
     }
 
-    /// As a map, for which no list is taken.
+    /// As a map, for which serde accepts no list.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -38,10 +50,6 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.inner.deserialize_map(Strict::new(visitor, self.ignored))
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_option(Strict::new(visitor, self.ignored))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
@@ -57,7 +65,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         self.inner.deserialize_enum(name, variants, Strict::new(visitor, self.ignored))
     }
 
-    /// Whatever it is, it is not kept.
+    /// A member that the type does not know.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.ignored.set(true);
         self.inner.deserialize_ignored_any(visitor)
@@ -67,10 +75,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         self.inner.deserialize_identifier(visitor)
     }
 
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map
-    }
+    serde::forward_to_deserialize_any! { i128 u128 unit_struct tuple tuple_struct }
 }
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
@@ -95,7 +100,9 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
     /// JSON has one kind of number: `30.0` is the integer 30 (JSON Schema, section 6.1.1).
     #[expect(clippy::cast_possible_truncation, reason = "it is a whole number within the bounds")]
     fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
-        if value.fract() == 0.0 && value.abs() <= MAX_EXACT {
+        if !value.is_finite() {
+            Err(E::custom("not a finite number"))
+        } else if value.fract() == 0.0 && value.abs() <= MAX_EXACT {
             self.inner.visit_i64(value as i64)
         } else {
             self.inner.visit_f64(value)

@@ -3,6 +3,7 @@
 mod bounds;
 mod cases;
 mod samples;
+mod types;
 
 use std::collections::HashSet;
 

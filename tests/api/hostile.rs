@@ -105,8 +105,7 @@ async fn garbage_in_a_query_is_refused_or_finds_nothing() {
         ("q=%00%00%00", "query.q: string_pattern_mismatch"),
         ("q=%FF%FE%FD", "query: string_unicode"),
         ("q=a%00b", "query.q: string_pattern_mismatch"),
-        ("q=%25%25%25", "query.q: string_pattern_mismatch"),
-        ("q=%zz%zz", "query.q: string_pattern_mismatch"),
+        ("q=%zz%0a", "query.q: string_pattern_mismatch"),
         ("tags=%00", "query.tags.0: string_pattern_mismatch"),
         ("tags=a&tags=%0A", "query.tags.1: string_pattern_mismatch"),
         ("tags=", "query.tags.0: string_too_short"),
@@ -117,7 +116,7 @@ async fn garbage_in_a_query_is_refused_or_finds_nothing() {
         ("limit=1e1", "query.limit: int_parsing"),
         ("limit=%D9%A5", "query.limit: int_parsing"),
         ("min_price=1e400", "query.min_price: decimal_parsing"),
-        ("max_price=NaN", "query.max_price: decimal_parsing"),
+        ("max_price=NaN", "query.max_price: finite_number"),
         ("sort=title;DROP", "query.sort: enum"),
     ] {
         assert_eq!(ann.get(&format!("/items?{query}")).await.problems(), [problem], "{query}");

@@ -26,6 +26,7 @@ mod job;
 mod limits;
 mod login;
 mod notification;
+mod page;
 mod password;
 mod permissions;
 mod realtime;

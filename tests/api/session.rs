@@ -54,7 +54,7 @@ async fn login_is_listed_among_the_sessions() {
     let phone = app.bearer(&answer.ok::<Token>().access_token);
 
     let seen = sessions(&phone).await;
-    assert_eq!(seen.count, 2);
+    assert_eq!(seen.count, Some(2));
     assert_eq!((seen.data[0].is_current, seen.data[1].is_current), (true, false), "newest first");
     assert_eq!((seen.data[0].scope.as_str(), seen.data[1].scope.as_str()), ("me", &*Scopes::all().to_string()));
     assert!(sessions(&ann).await.data[1].is_current);
@@ -80,7 +80,7 @@ async fn logout_ends_one_session() {
     phone.send("POST".parse().unwrap(), "/logout", &[], "".into()).await.is_no_content();
     is_over(&phone).await;
     ann.get("/users/me").await.ok::<UserRead>();
-    assert_eq!(sessions(&ann).await.count, 1);
+    assert_eq!(sessions(&ann).await.count, Some(1));
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn concurrent_login_with_old_password_does_not_survive_its_change() {
                 app.bearer(&answer.read::<Token>().access_token).get("/users/me").await.is_unauthorized();
             }
         }
-        assert_eq!(sessions(&ann).await.count, 1, "round {round}");
+        assert_eq!(sessions(&ann).await.count, Some(1), "round {round}");
     }
 }
 

@@ -22,7 +22,7 @@ use crate::entities::user;
 use crate::error::{Error, Result};
 use crate::schemas::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyRead};
 use crate::schemas::audit_event::AuditKind;
-use crate::schemas::page::{Page, Paging};
+use crate::schemas::page::Paging;
 use crate::schemas::scope::Scopes;
 use crate::services::page::newest_first;
 use crate::validation::schema::Problem;
@@ -163,8 +163,9 @@ fn lifetime_days(max: u32, requested: Option<u32>) -> Result<u32> {
 /// A page of the user's keys, newest first.
 pub async fn list(db: &impl ConnectionTrait, user: &User, paging: Paging) -> Result<ApiKeyPage> {
     let own = Entity::find().filter(Column::UserId.eq(user.id));
-    let Page { data, count } = newest_first(db, own, (Column::CreatedAt, Column::Id), paging).await?;
-    Ok(Page { data: data.into_iter().map(read_model).collect(), count })
+    let position = |key: &Model| (key.created_at, key.id);
+    let page = newest_first(db, own, (Column::CreatedAt, Column::Id), position, paging).await?;
+    Ok(page.map(read_model))
 }
 
 /// Revokes one of the user's keys.

@@ -12,7 +12,7 @@ use crate::core::client::Client;
 use crate::entities::audit_event::{ActiveModel, Column, Entity, Model};
 use crate::error::{Error, Result};
 use crate::schemas::audit_event::{AuditEventPage, AuditEventRead, AuditFilter, AuditKind, RecordedKind};
-use crate::schemas::page::{Page, Paging};
+use crate::schemas::page::Paging;
 use crate::services::page::newest_first;
 
 /// Something that happened.
@@ -82,8 +82,9 @@ pub async fn list(db: &impl ConnectionTrait, filter: AuditFilter, paging: Paging
         .add_option(kind.map(name).transpose()?.map(|kind| Column::Kind.eq(kind)))
         .add_option(user_id.map(|id| Column::UserId.eq(id)));
     let select = Entity::find().filter(condition);
-    let Page { data, count } = newest_first(db, select, (Column::CreatedAt, Column::Id), paging).await?;
-    Ok(Page { data: data.into_iter().map(read_model).collect(), count })
+    let position = |event: &Model| (event.created_at, event.id);
+    let page = newest_first(db, select, (Column::CreatedAt, Column::Id), position, paging).await?;
+    Ok(page.map(read_model))
 }
 
 fn read_model(event: Model) -> AuditEventRead {

@@ -22,7 +22,7 @@ use crate::entities::user;
 use crate::error::{Error, Result};
 use crate::schemas::audit_event::AuditKind;
 use crate::schemas::login::Token;
-use crate::schemas::page::{Page, Paging};
+use crate::schemas::page::Paging;
 use crate::schemas::scope::Scopes;
 use crate::schemas::session::{SessionPage, SessionRead};
 use crate::services::page::newest_first;
@@ -204,7 +204,8 @@ async fn end_reused(
 pub async fn list(accounts: &AccountContext, user: &User, current: Uuid, paging: Paging) -> Result<SessionPage> {
     let (db, now) = (&accounts.db, accounts.now());
     let open = Entity::find().filter(Column::UserId.eq(user.id)).filter(Column::ExpiresAt.gt(now));
-    let Page { data, count } = newest_first(db, open, (Column::CreatedAt, Column::Id), paging).await?;
+    let position = |session: &Model| (session.created_at, session.id);
+    let page = newest_first(db, open, (Column::CreatedAt, Column::Id), position, paging).await?;
     let read = |session: Model| SessionRead {
         is_current: session.id == current,
         id: session.id,
@@ -215,7 +216,7 @@ pub async fn list(accounts: &AccountContext, user: &User, current: Uuid, paging:
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,
     };
-    Ok(Page { data: data.into_iter().map(read).collect(), count })
+    Ok(page.map(read))
 }
 
 /// The session, read inside a transaction that has locked its user, so that it cannot end before the commit.

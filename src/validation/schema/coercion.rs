@@ -1,16 +1,12 @@
-//! Text read as the types that a schema names. A query string and an environment variable hold only
-//! text; `{"limit": "5"}` becomes `{"limit": 5}` where the schema says integer, and stays text where
-//! it cannot be read, so that the schema then says what is wrong with it.
+//! Reads text as the types of a schema. Query strings and environment variables hold only text: `{"limit": "5"}`
+//! becomes `{"limit": 5}` where the schema says integer. What cannot be read stays text, and breaks the schema.
 
 use schemars::JsonSchema;
 use serde_json::{Number, Value};
 
 use super::compiled;
 
-/// How the pattern of every decimal written as text begins (see `schemas::amount`).
-pub(super) const DECIMAL_PATTERN_START: &str = "^(?:[1-9][0-9]{0,9}";
-
-/// How much of the text in an input stands for something else.
+/// Where text stands for values of other types.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Coercion {
     /// A JSON body: only decimals may be written as text, `"9.90"`.
@@ -22,63 +18,61 @@ pub enum Coercion {
 }
 
 /// Reads the text in `value` as what the schema of `T` says should stand there.
-pub fn read_text<T: JsonSchema + 'static>(value: &mut Value, reading: Coercion) {
+pub fn read_text<T: JsonSchema + 'static>(value: &mut Value, coercion: Coercion) {
     let root = &compiled::<T>().schema;
-    walk(root, root, value, reading);
+    walk(root, root, value, coercion);
 }
 
-fn walk(root: &Value, schema: &Value, value: &mut Value, reading: Coercion) {
+fn walk(root: &Value, schema: &Value, value: &mut Value, coercion: Coercion) {
     if let Some(pointer) = schema["$ref"].as_str() {
         let target = root.pointer(pointer.trim_start_matches('#'));
-        return target.into_iter().for_each(|target| walk(root, target, value, reading));
+        return target.into_iter().for_each(|target| walk(root, target, value, coercion));
     }
     if let Some(branches) = schema["anyOf"].as_array() {
-        return branches.iter().for_each(|branch| walk(root, branch, value, reading));
+        return branches.iter().for_each(|branch| walk(root, branch, value, coercion));
     }
     if let Value::String(text) = value
-        && let Some(read) = read_scalar(schema, text, reading)
+        && let Some(read) = read_scalar(schema, text, coercion)
     {
         *value = read;
     }
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                walk(root, &schema["properties"][name.as_str()], member, reading);
+                walk(root, &schema["properties"][name.as_str()], member, coercion);
             }
         }
         Value::Array(items) => {
-            // One too many shows that there are too many; what is wrong with each of a million helps nobody.
-            if let Some(most) = schema["maxItems"].as_u64().and_then(|most| usize::try_from(most).ok()) {
-                items.truncate(most.saturating_add(1));
+            // A list that is far too long is cut off: the problems of a million items help no client.
+            if let Some(max) = schema["maxItems"].as_u64().and_then(|max| usize::try_from(max).ok()) {
+                items.truncate(max.saturating_add(2));
             }
             for item in items {
-                walk(root, &schema["items"], item, reading);
+                walk(root, &schema["items"], item, coercion);
             }
         }
         _ => {}
     }
 }
 
-fn read_scalar(schema: &Value, text: &str, reading: Coercion) -> Option<Value> {
+fn read_scalar(schema: &Value, text: &str, coercion: Coercion) -> Option<Value> {
     let names = |wanted: &str| match &schema["type"] {
         Value::String(name) => name == wanted,
         Value::Array(names) => names.iter().any(|name| name == wanted),
         _ => false,
     };
-    if names("string") && names("number") {
-        // Digits alone, as JSON writes numbers; the rest ("1e3", "01") stays text, which the pattern refuses.
-        let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
-        return serde_json::from_str(text).ok().filter(|_| plain).and_then(Number::from_f64).map(Value::Number);
+    if schema["format"] == "decimal" {
+        return read_decimal(text);
     }
-    if reading == Coercion::Body || names("string") {
+    if coercion == Coercion::Body || names("string") {
         None
     } else if names("integer") {
-        text.parse::<i64>().ok().map(Value::from)
+        read_integer(text)
     } else if names("number") {
         text.parse().ok().and_then(Number::from_f64).map(Value::Number)
     } else if names("boolean") {
         text.parse::<bool>().ok().map(Value::Bool)
-    } else if names("array") && reading == Coercion::Query {
+    } else if names("array") && coercion == Coercion::Query {
         Some(Value::from(vec![text]))
     } else if names("array") {
         // `[::1]` is no JSON, but an address.
@@ -87,4 +81,23 @@ fn read_scalar(schema: &Value, text: &str, reading: Coercion) -> Option<Value> {
     } else {
         None
     }
+}
+
+/// Decimals as JSON writes numbers, as far as a double is exact. The rest stays text ("1e3", "01", too many places),
+/// which the pattern of a decimal refuses.
+fn read_decimal(text: &str) -> Option<Value> {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
+    let is_exact = !text.contains('.') || text.bytes().filter(u8::is_ascii_digit).count() <= 15;
+    let number = serde_json::from_str(text).ok().filter(|_| is_plain && is_exact);
+    number.and_then(Number::from_f64).map(Value::Number)
+}
+
+/// Integers of any length; those beyond 64 bits as the nearest double, which is out of the bounds of every integer.
+fn read_integer(text: &str) -> Option<Value> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(number.into());
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse::<f64>().ok().filter(|_| is_integer).and_then(Number::from_f64).map(Value::Number)
 }

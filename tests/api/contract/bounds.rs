@@ -166,7 +166,7 @@ fn fill(path: String, parameters: &Value) -> Option<String> {
     (!path.contains('{')).then_some(path)
 }
 
-fn encoded(members: &Value) -> Option<String> {
+pub(super) fn encoded(members: &Value) -> Option<String> {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     for (name, value) in members.as_object()? {
         for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {

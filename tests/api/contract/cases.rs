@@ -48,6 +48,46 @@ const NO_EMAILS: [&str; 10] = [
 
 const NO_UUIDS: [&str; 4] = ["7", "x", "0190a6d0-0000-7000-8000-00000000000", "0190a6d0-0000-7000-8000-00000000000g"];
 
+/// What `chrono` reads and RFC 3339 does not allow, among others.
+const NO_DATES: [&str; 12] = [
+    "",
+    "x",
+    "2026",
+    "2026-1-1",
+    "2026-13-01",
+    "2026-02-30",
+    "2026-00-10",
+    "0000-01-01",
+    " 2026-01-01",
+    "2026-01-01 ",
+    "+2026-01-01",
+    "2026-01-01T00:00:00Z",
+];
+
+const NO_DATE_TIMES: [&str; 19] = [
+    "",
+    "x",
+    "2026-01-01",
+    "2026-01-01T00:00:00",
+    "2026-01-01 00:00:00Z",
+    "2026-1-1T0:0:0Z",
+    "2026-01-01T00:00Z",
+    "2026-01-01T24:00:00Z",
+    "2026-12-31T23:59:60Z",
+    "2026-02-30T00:00:00Z",
+    "2026-01-01T00:00:00+0100",
+    "2026-01-01T00:00:00+24:00",
+    "2026-01-01T00:00:00\u{2212}01:00",
+    "2026-01-01T00:00:00.Z",
+    "2026-01-01T00:00:00ZZ",
+    "0001-01-01T00:00:00+01:00",
+    "9999-12-31T23:59:59-01:00",
+    "+12026-01-01T00:00:00Z",
+    "1767225600",
+];
+
+const NO_CURSORS: [&str; 5] = ["", "x", "é", "AAAA", "W10"];
+
 /// Every case of the schema.
 ///
 /// # Panics
@@ -120,7 +160,8 @@ fn probes(rules: &Rules, written: Written) -> Vec<(Value, bool)> {
             "exclusiveMaximum" => probes.extend([(shifted(rules, bound, -1), true), (bound.clone(), false)]),
             "multipleOf" => probes.push((json!(bound.as_f64().unwrap() / 2.0), false)),
             "pattern" => probes.extend(patterned(rules, bound.as_str().unwrap())),
-            "format" => probes.extend(formatted(bound.as_str().unwrap())),
+            "oneOf" => probes.extend([(json!("no such option"), false), (json!(""), false)]),
+            "format" => probes.extend(formatted(rules, bound.as_str().unwrap())),
             "required" | "properties" | "items" => {}
             keyword if ANNOTATIONS.contains(&keyword) => {}
             unknown => panic!("the walker does not know the keyword '{unknown}': teach it, or the rule goes untested"),
@@ -186,8 +227,18 @@ fn is_within(rules: &Rules, number: f64) -> bool {
         && number < bound("exclusiveMaximum", f64::MAX)
 }
 
-fn formatted(format: &str) -> Vec<(Value, bool)> {
+fn formatted(rules: &Rules, format: &str) -> Vec<(Value, bool)> {
     let refused: Vec<Value> = match format {
+        "date" => NO_DATES.iter().map(|text| json!(text)).collect(),
+        "date-time" => NO_DATE_TIMES.iter().map(|text| json!(text)).collect(),
+        "cursor" => NO_CURSORS.iter().map(|text| json!(text)).collect(),
+        // All that text can get wrong is tried as a pattern.
+        "decimal" => Vec::new(),
+        "double" => ["NaN", "inf", "-Infinity", "1e999"].iter().map(|text| json!(text)).collect(),
+        "uint32" if rules.get("maximum").is_none() => vec![json!(u64::from(u32::MAX) + 1)],
+        "uint64" if rules.get("maximum").is_none() => vec![json!(18_446_744_073_709_551_616.0)],
+        // With their bounds beside them.
+        "uint8" | "uint16" | "uint32" | "uint64" | "int8" | "int16" => Vec::new(),
         "email" => NO_EMAILS.iter().map(|text| json!(text)).collect(),
         "uuid" => NO_UUIDS.iter().map(|text| json!(text)).collect(),
         "int32" => vec![json!(i64::from(i32::MAX) + 1), json!(i64::from(i32::MIN) - 1)],

@@ -1,5 +1,7 @@
 //! Values that keep the rules of a JSON Schema, made from the schema alone.
 
+use chrono::{DateTime, Utc};
+use keel::schemas::page::Cursor;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -34,6 +36,7 @@ pub fn types(rules: &Rules) -> Vec<&str> {
     match rules.get("type") {
         Some(Value::String(name)) => vec![name],
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        None if rules.contains_key("oneOf") => vec!["string"],
         _ => panic!("a schema names its type: {rules:?}"),
     }
 }
@@ -55,6 +58,9 @@ pub fn minimal(rules: &Rules) -> Rules {
 pub fn sample(rules: &Rules) -> Value {
     if let Some(options) = rules.get("enum") {
         return options[0].clone();
+    }
+    if let Some(variants) = rules.get("oneOf") {
+        return variants[0]["const"].clone();
     }
     match types(rules)[0] {
         "object" => minimal(rules).into(),
@@ -102,6 +108,9 @@ pub fn text(rules: &Rules, length: usize) -> String {
     match rules.get("format").and_then(Value::as_str) {
         Some("uuid") => return Uuid::now_v7().to_string(),
         Some("email") => return email(length),
+        Some("date") => return "2028-02-29".to_owned(),
+        Some("date-time") => return "2028-02-29t23:59:59.123456789+01:00".to_owned(),
+        Some("cursor") => return cursor(),
         // Nothing that is easily guessed, of one byte and of more.
         Some("password") => return "q7ßk2vØw9z🫖m4xé8".chars().cycle().take(length).collect(),
         _ => {}
@@ -114,6 +123,12 @@ pub fn text(rules: &Rules, length: usize) -> String {
     let names = ["items".to_owned()];
     let mut fitting = repeated.into_iter().chain(literal).chain(names).filter(|text| pattern.is_match(text));
     fitting.next().unwrap_or_else(|| panic!("no text for {pattern}: teach the walker"))
+}
+
+/// A cursor of every list that is sorted as it is by default.
+fn cursor() -> String {
+    let cursor = Cursor::new("-created_at", &DateTime::<Utc>::UNIX_EPOCH, Uuid::now_v7()).unwrap();
+    json!(cursor).as_str().unwrap().to_owned()
 }
 
 /// An address of this length: at most 64 characters before the `@`, labels of at most 63 behind it.

@@ -8,6 +8,7 @@ pub mod forgery;
 pub mod log;
 pub mod outbox;
 pub mod proxy;
+pub mod recorder;
 pub mod redis;
 pub mod smtp;
 pub mod socket;

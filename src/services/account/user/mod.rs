@@ -24,7 +24,7 @@ use crate::core::client::Client;
 use crate::core::database::UniqueConstraint;
 use crate::entities::user::{self, Column, Entity};
 use crate::error::{Error, Result, UniqueConflict};
-use crate::schemas::page::{Page, Paging};
+use crate::schemas::page::Paging;
 use crate::schemas::user::{Address, UserPage, UserRead};
 use crate::services::page::newest_first;
 
@@ -100,8 +100,9 @@ pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<
 
 /// A page of the users, newest first.
 pub async fn list(db: &impl ConnectionTrait, paging: Paging) -> Result<UserPage> {
-    let Page { data, count } = newest_first(db, Entity::find(), (Column::CreatedAt, Column::Id), paging).await?;
-    Ok(Page { data: data.into_iter().map(UserRead::from).collect(), count })
+    let position = |user: &User| (user.created_at, user.id);
+    let page = newest_first(db, Entity::find(), (Column::CreatedAt, Column::Id), position, paging).await?;
+    Ok(page.map(UserRead::from))
 }
 
 /// The error for a row that belongs to a user who was deleted in the meantime.

@@ -1,0 +1,76 @@
+//! Dates and times in requests. `chrono` by itself reads more than RFC 3339 allows, such as `2026-1-1 0:0:0Z`; these
+//! read what the document says. Responses can use `chrono`'s types.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use crate::validation::schema::{parse_date, parse_date_time};
+
+/// A point in time: `2026-01-31T12:00:00Z`. Cut to microseconds, which both databases keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Timestamp(DateTime<Utc>);
+
+impl TryFrom<String> for Timestamp {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        parse_date_time(&text).map(|time| Self(time.trunc_subsecs(6)))
+    }
+}
+
+impl From<Timestamp> for DateTime<Utc> {
+    fn from(Timestamp(time): Timestamp) -> Self {
+        time
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        DateTime::<Utc>::json_schema(generator)
+    }
+}
+
+/// A day: `2026-01-31`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Date(NaiveDate);
+
+impl TryFrom<String> for Date {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        parse_date(&text).map(Self)
+    }
+}
+
+impl From<Date> for NaiveDate {
+    fn from(Date(date): Date) -> Self {
+        date
+    }
+}
+
+impl JsonSchema for Date {
+    fn schema_name() -> Cow<'static, str> {
+        "Date".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        NaiveDate::json_schema(generator)
+    }
+}

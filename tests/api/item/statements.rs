@@ -1,0 +1,58 @@
+//! How many statements the routes of items send to the database.
+
+use std::collections::HashSet;
+
+use keel::schemas::item::ItemRead;
+use serde_json::{Value, json};
+
+use super::create;
+use crate::support::TestApp;
+use crate::support::recorder::Recorder;
+
+#[tokio::test]
+async fn a_list_takes_at_most_three_statements_whatever_its_length() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let recorder = Recorder::start(&app).await;
+    let reader = recorder.client(&ann);
+    let mut texts = HashSet::new();
+    for count in 0..6 {
+        recorder.clear();
+        let page: Value = reader.get("/items?limit=4").await.ok();
+        assert_eq!(page["count"], count);
+        let statements = recorder.statements();
+        let expected = match count {
+            // Nothing to look up tags for.
+            0 => 1,
+            // The page is the whole list, and so the count.
+            1..5 => 2,
+            _ => 3,
+        };
+        assert_eq!(statements.len(), expected, "{count} items: {statements:?}");
+        texts.extend(statements.into_iter().map(|statement| statement.sql));
+        create(&ann, json!({ "title": "x", "tags": ["a", format!("tag {count}")] })).await;
+    }
+    assert_eq!(texts.len(), 3, "one text for each: {texts:?}");
+}
+
+#[tokio::test]
+async fn an_item_without_tags_is_created_by_one_statement() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let recorder = Recorder::start(&app).await;
+    let item = create(&recorder.client(&ann), json!({ "title": "x" })).await;
+    let statements = recorder.statements();
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    assert!(statements[0].sql.starts_with("INSERT INTO"));
+    assert_eq!(ann.get(&format!("/items/{}", item.id)).await.ok::<ItemRead>(), item);
+}
+
+#[tokio::test]
+async fn an_item_is_read_by_one_statement() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let recorder = Recorder::start(&app).await;
+    let item = create(&ann, json!({ "title": "x", "tags": ["a", "b"] })).await;
+    assert_eq!(recorder.client(&ann).get(&format!("/items/{}", item.id)).await.ok::<ItemRead>(), item);
+    assert_eq!(recorder.statements().len(), 1, "{:?}", recorder.statements());
+}

@@ -1,0 +1,61 @@
+//! Tags are shared by items, and deleted when no item has them any more.
+
+use keel::entities::tag;
+use keel::schemas::item::ItemRead;
+use keel::services::tag::delete_orphaned;
+use sea_orm::{EntityTrait, QueryOrder};
+use serde_json::json;
+
+use super::create;
+use crate::support::TestApp;
+
+async fn stored(app: &TestApp) -> Vec<String> {
+    let tags = tag::Entity::find().order_by_asc(tag::Column::Name).all(&app.state.db).await.unwrap();
+    tags.into_iter().map(|tag| tag.name).collect()
+}
+
+#[tokio::test]
+async fn orphaned_tags_are_deleted_by_the_clean_up() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let item = create(&ann, json!({ "title": "x", "tags": ["a", "b", "c"] })).await;
+    let other = create(&ann, json!({ "title": "y", "tags": ["b", "d"] })).await;
+    ann.patch(&format!("/items/{}", item.id), json!({ "tags": ["c"] })).await.ok::<ItemRead>();
+    ann.delete(&format!("/items/{}", other.id)).await.is_no_content();
+    assert_eq!(stored(&app).await, ["a", "b", "c", "d"]);
+
+    assert_eq!(delete_orphaned(&app.state.db).await.unwrap(), 3);
+    assert_eq!(stored(&app).await, ["c"]);
+    assert_eq!(delete_orphaned(&app.state.db).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assigning_tags_while_orphans_are_deleted_loses_none() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let db = app.state.db.clone();
+    let cleaner = tokio::spawn(async move {
+        loop {
+            delete_orphaned(&db).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    let writers = (0..4).map(|number| {
+        let ann = ann.clone();
+        tokio::spawn(async move {
+            // The tags become orphans and are assigned again, all the time.
+            for _ in 0..20 {
+                let tags = json!(["a", "b", format!("only {number}")]);
+                let item = create(&ann, json!({ "title": "x", "tags": tags })).await;
+                let path = format!("/items/{}", item.id);
+                assert_eq!(json!(ann.get(&path).await.ok::<ItemRead>().tags), tags);
+                ann.delete(&path).await.is_no_content();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    cleaner.abort();
+    assert!(cleaner.await.unwrap_err().is_cancelled(), "the clean-up failed");
+}

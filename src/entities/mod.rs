@@ -7,6 +7,7 @@ pub mod idempotency_key;
 pub mod item;
 pub mod item_tag;
 pub mod job;
+pub mod job_schedule;
 pub mod session;
 pub mod tag;
 pub mod ticket;

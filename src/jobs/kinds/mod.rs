@@ -38,6 +38,10 @@ pub enum Job {
     PasswordRecovery(AddressedTo),
 }
 
+/// The kinds that send mails. Together they get only a share of the worker's slots, because a mail server may be slow.
+pub const MAIL_KINDS: [&str; 5] =
+    ["email_verification", "link_mail", "notice", "notification", "password_recovery"];
+
 /// An address that was entered, and the client that sent it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]

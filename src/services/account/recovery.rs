@@ -23,7 +23,7 @@ use crate::schemas::login::PasswordReset;
 /// # Errors
 /// When the database cannot be reached.
 pub async fn request(accounts: &AccountContext, data: AddressedTo) -> Result<()> {
-    queue::queue_discreetly(accounts, &Job::PasswordRecovery(data)).await
+    queue::enqueue_now(accounts, &Job::PasswordRecovery(data)).await
 }
 
 /// What is done for [`request`] after the answer.

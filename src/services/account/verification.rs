@@ -36,7 +36,7 @@ pub(super) async fn notify(
 /// # Errors
 /// When the database cannot be reached.
 pub async fn request(accounts: &AccountContext, data: AddressedTo) -> Result<()> {
-    queue::queue_discreetly(accounts, &Job::EmailVerification(data)).await
+    queue::enqueue_now(accounts, &Job::EmailVerification(data)).await
 }
 
 /// What is done for [`request`] after the answer.

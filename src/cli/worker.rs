@@ -16,7 +16,8 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
     metrics::serve(&settings, &mut supervisor).await?;
-    tracing::info!("running jobs; health checks at http://{}/health/ready", listener.local_addr()?);
+    tracing::info!("listening on http://{} for health checks", listener.local_addr()?);
+    tracing::info!("running jobs");
 
     supervisor.spawn_endless("health monitor", super::monitor(&state));
     supervisor.spawn("worker", worker::work(super::jobs_context(&state)?, readiness.clone()));

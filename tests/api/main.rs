@@ -17,6 +17,7 @@ mod documents;
 mod drift;
 mod external;
 mod forged;
+mod health;
 mod hostile;
 mod http;
 mod idempotency;

@@ -28,6 +28,7 @@ pub fn tables(schema: &Schema) -> Vec<TableCreateStatement> {
         schema.create_table_from_entity(audit_event::Entity),
         schema.create_table_from_entity(idempotency_key::Entity),
         schema.create_table_from_entity(job::Entity),
+        schema.create_table_from_entity(job_schedule::Entity),
         schema.create_table_from_entity(item::Entity),
         schema.create_table_from_entity(tag::Entity),
         schema.create_table_from_entity(item_tag::Entity),

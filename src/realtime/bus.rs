@@ -12,7 +12,6 @@ use tokio::time::{error::Elapsed, sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 
-const CHANNEL: &str = concat!(env!("CARGO_PKG_NAME"), ":realtime");
 /// Messages that wait for Redis. Further ones are dropped.
 const CAPACITY: usize = 1024;
 /// How long Redis may take for one step.
@@ -28,6 +27,8 @@ const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Publishes messages to the other processes and receives theirs.
 pub(super) struct Bus {
     client: Client,
+    /// The Redis channel: `redis.prefix` and `:realtime`.
+    channel: String,
     /// Marks the messages of this process, which Redis sends back to it.
     id: String,
     sender: mpsc::Sender<String>,
@@ -46,11 +47,12 @@ enum ConnectionLost {
 }
 
 impl Bus {
-    pub fn new(url: &SecretString) -> Result<Self, String> {
+    pub fn new(url: &SecretString, prefix: &str) -> Result<Self, String> {
         let client = Client::open(url.expose_secret());
         let client = client.map_err(|_| "redis.url: not the address of a Redis server".to_owned())?;
         let (sender, queue) = mpsc::channel(CAPACITY);
-        Ok(Self { client, id: Uuid::new_v4().simple().to_string(), sender, queue: Mutex::new(queue) })
+        let (channel, id) = (format!("{prefix}:realtime"), Uuid::new_v4().simple().to_string());
+        Ok(Self { client, channel, id, sender, queue: Mutex::new(queue) })
     }
 
     pub fn publish(&self, room: &str, text: &str) {
@@ -89,7 +91,7 @@ impl Bus {
 
     async fn connect(&self) -> Result<(PubSub, MultiplexedConnection), ConnectionLost> {
         let mut subscription = timeout(TIMEOUT, self.client.get_async_pubsub()).await??;
-        timeout(TIMEOUT, subscription.subscribe(CHANNEL)).await??;
+        timeout(TIMEOUT, subscription.subscribe(&self.channel)).await??;
         let connection = timeout(TIMEOUT, self.client.get_multiplexed_async_connection()).await??;
         Ok((subscription, connection))
     }
@@ -121,7 +123,7 @@ impl Bus {
         loop {
             // A heartbeat is the id of this process without a message.
             let payload = timeout(HEARTBEAT_INTERVAL, queue.recv()).await.ok().flatten().unwrap_or_else(|| self.id.clone());
-            let publish = redis::cmd("PUBLISH").arg(CHANNEL).arg(payload).take();
+            let publish = redis::cmd("PUBLISH").arg(&self.channel).arg(payload).take();
             match timeout(TIMEOUT, publish.query_async::<()>(&mut connection)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return error.into(),

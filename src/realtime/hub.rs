@@ -64,7 +64,7 @@ impl Hub {
     /// # Errors
     /// When the address of Redis is invalid. The message names the setting.
     pub fn new(settings: &Settings) -> Result<Self, String> {
-        let bus = settings.redis.url.as_ref().map(Bus::new).transpose()?;
+        let bus = settings.redis.url.as_ref().map(|url| Bus::new(url, &settings.redis.prefix)).transpose()?;
         Ok(Self(Arc::new(Inner {
             settings: settings.websocket.clone(),
             state: Mutex::default(),

@@ -58,6 +58,27 @@ async fn message_reaches_the_clients_of_every_process_once() {
 }
 
 #[tokio::test]
+async fn services_with_another_redis_prefix_get_no_messages() {
+    let Some(redis) = redis_url() else { return };
+    let mut chats = Vec::new();
+    let (prefix, room) = (room(), room());
+    let mut apps = Vec::new();
+    for prefix in [&prefix, &prefix, &format!("{prefix}-staging")] {
+        let app = TestApp::with(|settings| {
+            settings.redis.url = Some(redis.into());
+            settings.redis.prefix.clone_from(prefix);
+        })
+        .await;
+        let (server, ann) = (app.listen().await, app.user("ann").await);
+        chats.push(Chat::enter(server.address, ann.token.as_ref().unwrap(), &room).await);
+        apps.push((app, server));
+    }
+    let [production, same, staging] = &mut chats[..] else { panic!() };
+    reaches(production, same, "hello").await;
+    staging.hears_nothing().await;
+}
+
+#[tokio::test]
 async fn redis_outage_limits_messages_to_their_process_until_it_is_back() {
     let Some(redis) = redis_url() else { return };
     let server = redis.strip_prefix("redis://").unwrap().trim_end_matches('/').to_owned();

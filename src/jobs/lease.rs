@@ -69,7 +69,8 @@ fn database_time(backend: DbBackend, offset: TimeDelta) -> Expr {
     })
 }
 
-/// Claims up to `count` jobs that are due, the most urgent first.
+/// Claims up to `count` jobs that are due, the most urgent first. A job is due by this process's clock or by the database's,
+/// whichever is ahead.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -81,11 +82,13 @@ pub async fn claim(
     now: DateTime<Utc>,
 ) -> Result<Vec<ClaimedJob>, DbErr> {
     let claimable = (kinds == Kinds::WithoutMail).then(|| Column::Kind.is_not_in(MAIL_KINDS));
-    let is_due = Condition::all().add(Column::Status.eq(Status::Queued)).add(Column::RunAt.lte(now));
+    let database_now = database_time(db.get_database_backend(), TimeDelta::zero());
+    let is_due = Condition::any().add(Column::RunAt.lte(now)).add(Expr::col(Column::RunAt).lte(database_now));
+    let is_queued = Condition::all().add(Column::Status.eq(Status::Queued)).add(is_due);
     let due = Query::select()
         .column(Column::Id)
         .from(Entity)
-        .cond_where(is_due.add_option(claimable))
+        .cond_where(is_queued.add_option(claimable))
         .order_by(Column::Priority, Order::Desc)
         .order_by(Column::RunAt, Order::Asc)
         .order_by(Column::Id, Order::Asc)

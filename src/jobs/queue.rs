@@ -26,7 +26,7 @@ const DONE_RETENTION: TimeDelta = TimeDelta::days(1);
 
 /// Adds a job to the transaction. Call [`JobSignal::notify`](super::signal::JobSignal::notify) after the commit.
 ///
-/// `run_at` is compared with the clocks of the workers: one that is wrong delays jobs, but loses and repeats none.
+/// `run_at` is a time of this process. When its clock is ahead, workers of other processes start the job later.
 ///
 /// # Errors
 /// When the database cannot be reached.

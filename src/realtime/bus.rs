@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{Client, RedisError};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{error::Elapsed, sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
@@ -31,8 +31,15 @@ pub(super) struct Bus {
     channel: String,
     /// Marks the messages of this process, which Redis sends back to it.
     id: String,
-    sender: mpsc::Sender<String>,
-    queue: Mutex<mpsc::Receiver<String>>,
+    sender: mpsc::Sender<Outgoing>,
+    queue: Mutex<mpsc::Receiver<Outgoing>>,
+}
+
+/// What waits in the queue.
+enum Outgoing {
+    Message(String),
+    /// Reports that everything before it was published.
+    Flush(oneshot::Sender<()>),
 }
 
 /// Why the connection was lost.
@@ -57,7 +64,15 @@ impl Bus {
 
     pub fn publish(&self, room: &str, text: &str) {
         // The queue is full while Redis is unavailable.
-        let _ = self.sender.try_send(format!("{} {room} {text}", self.id));
+        let _ = self.sender.try_send(Outgoing::Message(format!("{} {room} {text}", self.id)));
+    }
+
+    /// Waits until the queued messages are published, but not longer than Redis may take.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.sender.try_send(Outgoing::Flush(done)).is_ok() {
+            let _ = timeout(TIMEOUT, flushed).await;
+        }
     }
 
     /// Publishes queued messages and passes received ones on. Never returns.
@@ -118,11 +133,18 @@ impl Bus {
     async fn publish_all(
         &self,
         mut connection: MultiplexedConnection,
-        queue: &mut mpsc::Receiver<String>,
+        queue: &mut mpsc::Receiver<Outgoing>,
     ) -> ConnectionLost {
         loop {
-            // A heartbeat is the id of this process without a message.
-            let payload = timeout(HEARTBEAT_INTERVAL, queue.recv()).await.ok().flatten().unwrap_or_else(|| self.id.clone());
+            let payload = match timeout(HEARTBEAT_INTERVAL, queue.recv()).await {
+                Ok(Some(Outgoing::Message(payload))) => payload,
+                Ok(Some(Outgoing::Flush(done))) => {
+                    let _ = done.send(());
+                    continue;
+                }
+                // A heartbeat is the id of this process without a message.
+                Ok(None) | Err(_) => self.id.clone(),
+            };
             let publish = redis::cmd("PUBLISH").arg(&self.channel).arg(payload).take();
             match timeout(TIMEOUT, publish.query_async::<()>(&mut connection)).await {
                 Ok(Ok(())) => {}

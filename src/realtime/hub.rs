@@ -82,14 +82,20 @@ impl Hub {
                 None => pending().await,
             }
         };
+        let shut_down = async {
+            readiness.stopping().await;
+            self.lock().is_stopping = true;
+            self.close(CloseReason::ShuttingDown, |_| true);
+            self.0.sockets.close();
+            self.0.sockets.wait().await;
+            // The rooms on other processes are told that the clients disconnected.
+            if let Some(bus) = &self.0.bus {
+                bus.flush().await;
+            }
+        };
         tokio::select! {
             () = receive => {}
-            () = readiness.stopping() => {
-                self.lock().is_stopping = true;
-                self.close(CloseReason::ShuttingDown, |_| true);
-                self.0.sockets.close();
-                self.0.sockets.wait().await;
-            }
+            () = shut_down => {}
         }
     }
 

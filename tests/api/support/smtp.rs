@@ -127,7 +127,10 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
                 mail = Some(String::new());
                 "354 go on".to_owned()
             }
-            "QUIT" => return Ok(()),
+            "QUIT" => {
+                client.write_all(b"221 bye\r\n").await?;
+                return Ok(());
+            }
             _ => "250 test".to_owned(),
         };
     }

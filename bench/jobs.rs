@@ -1,4 +1,4 @@
-//! `jobs`: how fast jobs are begun and done, and whether each is done once.
+//! `jobs`: latency and throughput of jobs, and whether each runs once.
 
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -24,21 +24,21 @@ const BATCH: u64 = 500;
 
 #[derive(Args)]
 pub struct Options {
-    /// The program whose workers run the jobs
+    /// The program that runs the jobs
     #[arg(long, default_value = "target/release/keel")]
     program: String,
-    /// A database of its own, which is migrated: sqlite://… or postgres://…
+    /// An empty database, which is migrated: sqlite://… or postgres://…
     #[arg(long)]
     database: String,
-    /// Worker processes
+    /// Number of worker processes
     #[arg(long, default_value_t = 1)]
     workers: usize,
-    /// Jobs
+    /// Number of jobs
     #[arg(long, default_value_t = 1000)]
     count: u64,
 }
 
-/// Workers, which end with the program.
+/// Worker processes, which are killed with the program.
 struct Workers(Vec<Child>);
 
 impl Workers {
@@ -46,6 +46,8 @@ impl Workers {
         let start = |_| {
             let mut command = Command::new(&options.program);
             command.arg("worker").env("DATABASE_URL", &options.database).env("RUST_LOG", "warn");
+            // Any free port for the health checks.
+            command.env("PORT", "0");
             command.env("APP__JOBS__IN_PROCESS", "false");
             command.env("APP__JOBS__CONCURRENCY", "16").env("APP__DATABASE__MAX_CONNECTIONS", "20").spawn()
         };
@@ -62,7 +64,7 @@ impl Drop for Workers {
     }
 }
 
-/// A job that has next to nothing to do: a link that is not there any more.
+/// A job that does almost nothing: its link does not exist.
 fn no_op() -> Job {
     Job::EmailToken(EmailToken { id: Uuid::now_v7(), link: Link::PasswordRecovery, client: Client::default() })
 }

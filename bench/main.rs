@@ -7,7 +7,7 @@ use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
-/// What went wrong, for people.
+/// The outcome of a measurement.
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Measures the service, built with --release before.
@@ -19,9 +19,9 @@ struct Bench {
 
 #[derive(Subcommand)]
 enum What {
-    /// Jobs: from queued to done, how many a second, and whether each is done once
+    /// Jobs: time from queued to done, jobs per second, and whether each runs once
     Jobs(jobs::Options),
-    /// Idle sockets, and how long a message takes to many of them
+    /// Idle sockets, and the latency of a message to many of them
     Sockets(sockets::Options),
 }
 

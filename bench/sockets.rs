@@ -16,10 +16,10 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::Outcome;
 
-/// Opens idle sockets and reads the memory that the server takes for them; then says so many messages a second in a room
-/// of listeners, some of whom never read, and prints how long they took to all the others.
+/// Opens idle sockets and reads the server's memory; then sends messages to a room of listeners, some of which never read,
+/// and prints the latency for the others.
 ///
-/// The server needs more room than usual for one user, and so does the system:
+/// The server and the system need higher limits than usual:
 ///
 ///   ulimit -n 20000; APP__WEBSOCKET__MAX_CONNECTIONS_PER_USER=20000 APP__WEBSOCKET__MAX_CONNECTIONS=20000
 ///   APP__SERVER__MAX_CONNECTIONS=20000 keel serve
@@ -27,34 +27,34 @@ use super::Outcome;
 #[command(verbatim_doc_comment)]
 #[expect(clippy::doc_markdown, reason = "it is shown in a terminal")]
 pub struct Options {
-    /// Where the server is; http alone
+    /// The server's address, http only
     #[arg(long, default_value = "http://127.0.0.1:8000")]
     url: String,
-    /// Whose sockets they are
+    /// The user that opens the sockets
     #[arg(long, default_value = "admin@example.com")]
     email: String,
-    /// His password
+    /// The user's password
     #[arg(long, default_value = "changethis")]
     password: String,
     /// The server's process, to read its memory (Linux)
     #[arg(long)]
     pid: Option<u32>,
-    /// Sockets that are open, and on which nothing is said
+    /// Number of idle sockets
     #[arg(long, default_value_t = 5000)]
     idle: usize,
-    /// Sockets in the room in which something is said
+    /// Number of sockets in the room that gets messages
     #[arg(long, default_value_t = 500)]
     listeners: usize,
-    /// How many of them never read
+    /// Number of them that never read
     #[arg(long, default_value_t = 10)]
-    deaf: usize,
-    /// Messages a second
+    stalled: usize,
+    /// Messages per second
     #[arg(long, default_value_t = 10)]
     rate: u32,
-    /// For how long
+    /// Duration of the measurement
     #[arg(long, default_value_t = 30)]
     seconds: u32,
-    /// The length of a message
+    /// Length of a message
     #[arg(long, default_value_t = 100)]
     bytes: usize,
 }
@@ -62,9 +62,9 @@ pub struct Options {
 type Socket = WebSocketStream<TcpStream>;
 
 /// Handshakes at the same time.
-const AT_ONCE: usize = 50;
-/// How long the last messages may take after they were all said.
-const LAST: Duration = Duration::from_secs(5);
+const CONCURRENCY: usize = 50;
+/// How long the last messages may take after all were sent.
+const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// # Errors
 /// When the server cannot be reached, or refuses something.
@@ -75,7 +75,7 @@ pub async fn run(options: Options) -> Outcome {
     let idle = open(&options, &token, "bench-idle", options.idle).await?;
     let mut kept = JoinSet::new();
     for socket in idle {
-        // Pings are answered while it is read.
+        // Reading answers pings.
         kept.spawn(socket.for_each(async |_| {}));
     }
     sleep(Duration::from_secs(3)).await;
@@ -87,7 +87,7 @@ pub async fn run(options: Options) -> Outcome {
     Ok(())
 }
 
-/// Those whose reading has not come to its end.
+/// The number of sockets that are still open.
 fn count_open(kept: &mut JoinSet<()>) -> usize {
     while kept.try_join_next().is_some() {}
     kept.len()
@@ -101,8 +101,8 @@ async fn log_in(options: &Options) -> Outcome<String> {
         .post(format!("{}/token", options.url))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(form);
-    let answer: Value = request.send().await?.error_for_status()?.json().await?;
-    Ok(answer["access_token"].as_str().ok_or("no access_token in the answer")?.to_owned())
+    let response: Value = request.send().await?.error_for_status()?.json().await?;
+    Ok(response["access_token"].as_str().ok_or("no access_token in the response")?.to_owned())
 }
 
 async fn open(options: &Options, token: &str, room: &str, number: usize) -> Outcome<Vec<Socket>> {
@@ -110,45 +110,45 @@ async fn open(options: &Options, token: &str, room: &str, number: usize) -> Outc
     let connect = async |_: usize| -> Outcome<Socket> {
         let mut request = format!("ws://{address}/api/v1/ws?room={room}").into_client_request()?;
         request.headers_mut().insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}"))?);
-        // Thousands of buffers of the usual size would be the client's memory, not the server's.
+        // Thousands of buffers of the default size would fill the client's memory.
         let config = WebSocketConfig::default().read_buffer_size(4096);
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(client_async_with_config(request, stream, Some(config)).await?.0)
     };
-    stream::iter(0..number).map(connect).buffer_unordered(AT_ONCE).try_collect().await
+    stream::iter(0..number).map(connect).buffer_unordered(CONCURRENCY).try_collect().await
 }
 
 async fn broadcast(options: &Arc<Options>, token: &str) -> Outcome {
-    let reading = options.listeners.saturating_sub(options.deaf);
-    let deaf = open(options, token, "bench", options.listeners - reading).await?;
+    let reading = options.listeners.saturating_sub(options.stalled);
+    let stalled = open(options, token, "bench", options.listeners - reading).await?;
     let mut listeners = JoinSet::new();
-    let (start, said) = (Instant::now(), options.rate * options.seconds);
+    let (start, sent) = (Instant::now(), options.rate * options.seconds);
     for socket in open(options, token, "bench", reading).await? {
-        listeners.spawn(listen(socket, start, said));
+        listeners.spawn(listen(socket, start, sent));
     }
-    report(&format!("{} listeners, {} of them deaf", options.listeners, deaf.len()), options);
-    // Those who are deaf hear nothing, not even a ping, and so does the speaker who does not listen.
-    let speaker = open(options, token, "bench", 1).await?.pop().ok_or("no speaker")?;
-    let (mut speaker, hears) = speaker.split();
-    tokio::spawn(hears.for_each(async |_| {}));
+    report(&format!("{} listeners, {} of them stalled", options.listeners, stalled.len()), options);
+    // The sender reads too, because reading answers pings.
+    let sender = open(options, token, "bench", 1).await?.pop().ok_or("no sender")?;
+    let (mut sender, received) = sender.split();
+    tokio::spawn(received.for_each(async |_| {}));
     let mut tick = interval(Duration::from_secs(1) / options.rate);
-    for _ in 0..said {
+    for _ in 0..sent {
         tick.tick().await;
         let mut text = format!("{} ", start.elapsed().as_micros());
         text.extend(std::iter::repeat_n('x', options.bytes.saturating_sub(text.len())));
-        speaker.send(Message::text(text)).await?;
+        sender.send(Message::text(text)).await?;
     }
-    // Nobody leaves before all are done: the others would be told.
+    // No socket is closed before all are done: the room would get a message.
     let (all, kept): (Vec<_>, Vec<_>) = listeners.join_all().await.into_iter().unzip();
-    let said = usize::try_from(said)?;
-    let whole = all.iter().filter(|latencies| latencies.len() == said).count();
+    let sent = usize::try_from(sent)?;
+    let whole = all.iter().filter(|latencies| latencies.len() == sent).count();
     let mut latencies: Vec<u64> = all.into_iter().flatten().collect();
     latencies.sort_unstable();
     report("afterwards", options);
     let at = |share: usize| latencies.get((latencies.len() * share / 1000).min(latencies.len().saturating_sub(1)));
     let milliseconds = |micros: Option<&u64>| micros.map_or(0, |micros| *micros).div_ceil(1000);
-    println!("received {} of {}", latencies.len(), reading * said);
+    println!("received {} of {}", latencies.len(), reading * sent);
     println!("{whole} of {reading} listeners received everything");
     println!(
         "latency p50 {} ms, p99 {} ms, max {} ms",
@@ -156,22 +156,22 @@ async fn broadcast(options: &Arc<Options>, token: &str) -> Outcome {
         milliseconds(at(990)),
         milliseconds(latencies.last())
     );
-    drop((deaf, kept));
+    drop((stalled, kept));
     Ok(())
 }
 
-/// How many microseconds each message took.
+/// The latency of each message, in microseconds.
 async fn listen(mut socket: Socket, start: Instant, expected: u32) -> (Vec<u64>, Socket) {
     let mut latencies = Vec::new();
     while latencies.len() < usize::try_from(expected).unwrap_or(usize::MAX) {
-        // The room may have been quiet for as long as it took everybody to enter.
-        let patience = if latencies.is_empty() { Duration::from_mins(1) } else { LAST };
-        let Ok(Some(Ok(message))) = timeout(patience, socket.next()).await else { break };
-        let said =
+        // The first message comes when all sockets are open.
+        let limit = if latencies.is_empty() { Duration::from_mins(1) } else { LAST_MESSAGE_TIMEOUT };
+        let Ok(Some(Ok(message))) = timeout(limit, socket.next()).await else { break };
+        let sent_at =
             message.to_text().ok().and_then(|text| text.strip_prefix("Message: ")?.split(' ').next()?.parse().ok());
-        if let Some(said) = said {
+        if let Some(sent_at) = sent_at {
             let now = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-            latencies.push(now.saturating_sub(said));
+            latencies.push(now.saturating_sub(sent_at));
         }
     }
     (latencies, socket)
@@ -182,7 +182,7 @@ fn report(when: &str, options: &Options) {
     println!("{when}{memory}");
 }
 
-/// What the process takes, in KiB.
+/// The memory of the process, in KiB.
 fn resident_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

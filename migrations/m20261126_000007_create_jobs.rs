@@ -1,9 +1,7 @@
-//! The job queue.
+//! The job queue and its schedule.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{
-    integer, small_integer, string_len, string_len_null, text, timestamp_with_time_zone, uuid,
-};
+use sea_orm_migration::schema::{integer, small_integer, string_len, text, timestamp_with_time_zone, uuid};
 
 use super::{create_indexes, drop_tables};
 
@@ -22,7 +20,6 @@ impl MigrationTrait for Migration {
             .col(small_integer("priority"))
             .col(timestamp_with_time_zone("run_at"))
             .col(integer("attempts"))
-            .col(string_len_null("unique_key", 100))
             .col(uuid("worker_id").null())
             .col(timestamp_with_time_zone("leased_until").null())
             .col(text("last_error").null())
@@ -30,10 +27,16 @@ impl MigrationTrait for Migration {
             .take();
         manager.create_table(jobs).await?;
 
+        let schedule = Table::create()
+            .table("job_schedule")
+            .col(string_len("name", 40).primary_key())
+            .col(timestamp_with_time_zone("last_due_at"))
+            .take();
+        manager.create_table(schedule).await?;
+
         create_indexes(
             manager,
             &[
-                "CREATE UNIQUE INDEX jobs_unique_key_key ON jobs (unique_key)",
                 "CREATE INDEX jobs_queued_idx ON jobs (priority DESC, run_at, id) WHERE status = 'queued'",
                 "CREATE INDEX jobs_running_idx ON jobs (leased_until) WHERE status = 'running'",
                 "CREATE INDEX jobs_finished_at_idx ON jobs (finished_at) WHERE finished_at IS NOT NULL",
@@ -43,6 +46,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(manager, &["jobs"]).await
+        drop_tables(manager, &["job_schedule", "jobs"]).await
     }
 }

@@ -18,6 +18,13 @@ pub fn build(state: &AppState) -> App {
     middleware::apply(router, &state.settings, &state.limiter)
 }
 
+/// Builds an application that has `/health` alone, for processes that serve nothing else.
+#[must_use]
+pub fn build_health(state: &AppState) -> App {
+    let (router, _) = routes::health().split_for_parts();
+    middleware::apply(router.with_state(state.clone()), &state.settings, &state.limiter)
+}
+
 /// The OpenAPI document of everything that [`build`] serves.
 #[must_use]
 pub fn document() -> OpenApi {

@@ -220,8 +220,9 @@ impl From<RateLimitStatus> for Error {
 impl From<UpstreamError> for Error {
     fn from(error: UpstreamError) -> Self {
         match error {
-            UpstreamError::Failed => Self::BadGateway,
-            UpstreamError::TooSlow => Self::GatewayTimeout,
+            UpstreamError::Down | UpstreamError::Unusable => Self::BadGateway,
+            UpstreamError::TimedOut => Self::GatewayTimeout,
+            UpstreamError::NotFound => Self::NotFound("Not found in the upstream service"),
         }
     }
 }

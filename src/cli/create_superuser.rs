@@ -14,14 +14,14 @@ pub(super) async fn run(settings: Settings, email: String) -> Outcome {
         .map_err(|error| format!("{error}: 8 to 128 characters, without control characters"))?;
     let state = super::migrated_state(settings).await?;
     if user::ensure_superuser(&state.accounts, parsed, password).await? {
-        println!("{email} is a superuser now");
+        println!("{email} is now a superuser");
         Ok(())
     } else {
-        Err(format!("{email} exists already").into())
+        Err(format!("{email} already exists").into())
     }
 }
 
-/// From a prompt that shows nothing, or the first line of what is piped in.
+/// Reads the password from a prompt that shows nothing, or from the first line of standard input.
 fn read_password() -> io::Result<String> {
     if io::stdin().is_terminal() {
         return rpassword::prompt_password("Password: ");

@@ -30,15 +30,15 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
 }
 
 async fn smtp(settings: &Settings) -> Result<String, String> {
-    if !Mailer::new(&settings.mail)?.answers().await {
-        return Err("mail.smtp_url: the server does not answer".to_owned());
+    if !Mailer::new(&settings.mail)?.is_reachable().await {
+        return Err("mail.smtp_url: the server does not respond".to_owned());
     }
     Ok(if settings.mail.smtp_url.is_some() { String::new() } else { "(not used)".to_owned() })
 }
 
 async fn redis(settings: &Settings) -> Result<String, String> {
     if Limiter::new(settings, Clock::system())?.is_degraded().await {
-        return Err("redis.url: Redis does not answer".to_owned());
+        return Err("redis.url: Redis does not respond".to_owned());
     }
     Ok(if settings.redis.url.is_some() { String::new() } else { "(not used)".to_owned() })
 }
@@ -51,7 +51,7 @@ async fn database(settings: &Settings) -> Result<String, String> {
     let backend = db.get_database_backend().as_str();
     match (pending, settings.database.auto_migrate) {
         (0, _) => Ok(format!("({backend}), migrations applied")),
-        (pending, true) => Ok(format!("({backend}), {pending} migrations pending, applied at the start")),
+        (pending, true) => Ok(format!("({backend}), {pending} migrations pending, applied at startup")),
         (pending, false) => Err(format!("{pending} migrations are pending, and database.auto_migrate is off")),
     }
 }

@@ -9,42 +9,42 @@ use crate::jobs::queue::{self, Status};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Jobs {
-    /// Count the jobs, and list the newest of a status
+    /// Count the jobs by status, and list the newest of one status
     List {
-        /// Which
+        /// The status
         #[arg(long, value_enum, default_value_t = Which::Dead)]
         status: Which,
-        /// How many
+        /// The number of jobs to list
         #[arg(long, default_value_t = 50)]
         limit: u64,
     },
     /// Run dead letters again
     #[command(group = clap::ArgGroup::new("which").required(true))]
-    Retry(#[command(flatten)] These),
+    Retry(#[command(flatten)] Selection),
     /// Delete dead letters
     #[command(group = clap::ArgGroup::new("which").required(true))]
-    Purge(#[command(flatten)] These),
+    Purge(#[command(flatten)] Selection),
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct These {
-    /// Their ids
+pub(super) struct Selection {
+    /// The ids of the jobs
     #[arg(group = "which")]
     ids: Vec<Uuid>,
-    /// All of them
+    /// All dead letters
     #[arg(long, group = "which")]
     all: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub(super) enum Which {
-    /// Waiting
+    /// Waiting for their time or for a worker
     Queued,
-    /// Being run
+    /// Claimed by a worker
     Running,
     /// Done within the last day
     Done,
-    /// Given up
+    /// Failed permanently or too often
     Dead,
 }
 
@@ -71,15 +71,15 @@ pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
                 );
             }
             for job in queue::list(&state.db, status.into(), limit).await? {
-                let said = job.last_error.map_or_else(String::new, |error| format!(": {error}"));
+                let error = job.last_error.map_or_else(String::new, |error| format!(": {error}"));
                 let (at, attempts) = (job.run_at.format("%F %T"), job.attempts);
-                println!("{} {at} {} {attempts} attempts{said}", job.id, job.kind);
+                println!("{} {at} {} {attempts} attempts{error}", job.id, job.kind);
             }
         }
-        Jobs::Retry(these) => {
-            println!("{} queued", queue::retry(&state.db, &these.ids, state.accounts.now()).await?);
+        Jobs::Retry(selection) => {
+            println!("{} queued", queue::retry(&state.db, &selection.ids, state.accounts.now()).await?);
         }
-        Jobs::Purge(these) => println!("{} deleted", queue::purge(&state.db, &these.ids).await?),
+        Jobs::Purge(selection) => println!("{} deleted", queue::purge(&state.db, &selection.ids).await?),
     }
     Ok(())
 }

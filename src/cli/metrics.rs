@@ -1,4 +1,4 @@
-//! Metrics for Prometheus, on a listener of their own: they are for operators, not for clients.
+//! Metrics for Prometheus, on a separate listener: they are for operators, not for clients.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /// How often recorded values are moved into buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Starts to count, and serves `GET /metrics`, if `metrics.port` is set.
+/// Installs the recorder and serves `GET /metrics`, if `metrics.port` is set.
 pub(super) async fn serve(settings: &Settings, supervisor: &mut Supervisor) -> Outcome {
     let Some(port) = settings.metrics.port else { return Ok(()) };
     let listener = super::bind(&settings.metrics.host, port).await.map_err(|error| format!("metrics: {error}"))?;

@@ -8,15 +8,15 @@ use crate::core::database::{self, migrate};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Migrate {
-    /// Apply what is pending
+    /// Apply pending migrations
     Up,
-    /// Take the last migrations back
+    /// Revert the last migrations
     Down {
-        /// How many
+        /// The number of migrations to revert
         #[arg(default_value_t = 1)]
         steps: u32,
     },
-    /// List the migrations
+    /// List all migrations
     Status,
 }
 

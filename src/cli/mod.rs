@@ -26,6 +26,7 @@ use crate::core::database::{self, migrate as migrations};
 use crate::core::telemetry;
 use crate::jobs::Context;
 use crate::mail::Mailer;
+use crate::services::health;
 use crate::state::AppState;
 
 /// A command's outcome; the error's text is printed, and the exit code is 1.
@@ -43,25 +44,25 @@ pub struct Cli {
 enum Command {
     /// Serve requests (the default)
     Serve,
-    /// Run jobs, and serve nothing
+    /// Run jobs; serves /health alone, at the address of `serve`
     Worker,
-    /// See to jobs that were given up
+    /// Inspect, retry or delete failed jobs
     #[command(subcommand)]
     Jobs(jobs::Jobs),
-    /// Apply migrations, take them back, or list them
+    /// Apply, revert or list migrations
     #[command(subcommand)]
     Migrate(migrate::Migrate),
     /// Print the OpenAPI document
     Openapi,
-    /// Create a superuser; the password comes from a prompt, or from standard input
+    /// Create a superuser; asks for the password, or reads it from standard input
     CreateSuperuser {
         /// The superuser's email
         #[arg(long)]
         email: String,
     },
-    /// Ask the running server whether it is ready
+    /// Check whether the running server or worker is ready (for containers)
     Healthcheck,
-    /// Check the configuration, and that everything it names answers
+    /// Check the configuration and the services that it names
     Doctor,
 }
 
@@ -69,7 +70,7 @@ impl Cli {
     /// Runs the command to its end.
     ///
     /// # Errors
-    /// What keeps it from its work, in words for the operator.
+    /// When the command fails. The message is for the operator.
     pub fn run(self) -> Outcome {
         if let Some(Command::Openapi) = self.command {
             return print(&app::document().to_pretty_json()?);
@@ -98,7 +99,7 @@ impl Cli {
     }
 }
 
-/// Prints a text; a reader that has seen enough (`| head`) is no error.
+/// Prints a text. A reader that closes the pipe early (`| head`) is no error.
 fn print(text: &str) -> Outcome {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -106,9 +107,9 @@ fn print(text: &str) -> Outcome {
     }
 }
 
-/// Says which program starts, and how it is set up.
+/// Logs the version and the main settings.
 fn announce(settings: &Settings) {
-    // Of the database's address the kind only: the rest may hold a password.
+    // Only the scheme of the URL: the rest may hold a password.
     let database = settings.database.url.expose_secret().split(':').next();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), environment = ?settings.environment, database, "starting");
 }
@@ -120,11 +121,11 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 async fn state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
     let db = database::connect(&settings.database)
         .await
-        .map_err(|error| format!("the database does not answer: {error}"))?;
+        .map_err(|error| format!("the database does not respond: {error}"))?;
     Ok(AppState::new(settings, db, Clock::system())?)
 }
 
-/// The same after the pending migrations were applied, where `database.auto_migrate` says so.
+/// The state of a process. Applies pending migrations first, if `database.auto_migrate` is on.
 async fn migrated_state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
     let state = state(settings).await?;
     if state.settings.database.auto_migrate {
@@ -139,7 +140,13 @@ async fn bind(host: &str, port: u16) -> Result<TcpListener, String> {
     TcpListener::bind((host, port)).await.map_err(|error| format!("cannot listen on {host}:{port}: {error}"))
 }
 
-/// What the jobs of a process need.
+/// Checks the dependencies of the process as long as it runs.
+fn monitor(state: &AppState) -> impl Future<Output = ()> + Send + 'static {
+    let AppState { settings, limiter, readiness, .. } = state.clone();
+    async move { health::monitor(settings.database.clone(), &limiter, &readiness).await }
+}
+
+/// The dependencies of the jobs of a process.
 fn jobs_context(state: &AppState) -> Result<Context, String> {
     Ok(Context {
         accounts: state.accounts.clone(),

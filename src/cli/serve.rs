@@ -15,23 +15,20 @@ use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
 use crate::server;
 use crate::services::account::user;
-use crate::services::health;
 use crate::state::AppState;
 
 /// Applies migrations, creates the first superuser, and serves until the process is asked to stop.
 pub(super) async fn run(settings: Settings) -> Outcome {
     let state = super::migrated_state(settings).await?;
-    let AppState { settings, db, accounts, hub, limiter, readiness, .. } = state.clone();
+    let AppState { settings, db, accounts, hub, readiness, .. } = state.clone();
+
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
     create_first_superuser(&state, &listener).await?;
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
     metrics::serve(&settings, &mut supervisor).await?;
     announce(&settings, &listener)?;
 
-    supervisor.spawn_endless("health monitor", {
-        let (database, readiness) = (settings.database.clone(), readiness.clone());
-        async move { health::monitor(database, &limiter, &readiness).await }
-    });
+    supervisor.spawn_endless("health monitor", super::monitor(&state));
     supervisor.spawn_endless("session watcher", {
         let (accounts, hub) = (accounts.clone(), hub.clone());
         async move { session_watcher::watch(&accounts, &hub).await }

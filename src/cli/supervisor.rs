@@ -1,17 +1,19 @@
-//! Runs the parts of a process, and notices when one of them ends that should not.
+//! Runs the background tasks of a process and ends the process when one of them ends unexpectedly.
 
 use std::error::Error;
 use std::io;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
 use super::signals;
 use crate::core::config::ServerSettings;
 use crate::server::{Readiness, shut_down};
 
-/// The tasks of a process.
+/// The tasks of a process. Each one ends with a sentence that says how.
 pub(super) struct Supervisor {
-    tasks: JoinSet<&'static str>,
+    tasks: JoinSet<String>,
     readiness: Readiness,
 }
 
@@ -19,14 +21,20 @@ impl Supervisor {
     /// From now on SIGTERM and SIGINT start the shutdown.
     pub(super) fn new(settings: &ServerSettings, readiness: Readiness) -> io::Result<Self> {
         tokio::spawn(shut_down(settings.clone(), readiness.clone(), signals::listen()?));
-        Ok(Self { tasks: JoinSet::new(), readiness })
+        Ok(Self::without_signals(readiness))
+    }
+
+    fn without_signals(readiness: Readiness) -> Self {
+        Self { tasks: JoinSet::new(), readiness }
     }
 
     /// Starts a task that ends by itself during the shutdown.
     pub(super) fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(async move {
-            task.await;
-            name
+            match AssertUnwindSafe(task).catch_unwind().await {
+                Ok(()) => format!("{name} ended"),
+                Err(_) => format!("{name} panicked"),
+            }
         });
     }
 
@@ -44,19 +52,17 @@ impl Supervisor {
     /// Waits until every task has ended, or the grace period of the shutdown is over.
     ///
     /// # Errors
-    /// When a task ends or panics before the shutdown has started: without it the process would only look alive.
+    /// When a task ends or panics before the shutdown has started. The process would otherwise go on without it.
     pub(super) async fn run(mut self) -> Result<(), Box<dyn Error>> {
         let readiness = self.readiness.clone();
         let ended = async {
             while let Some(ended) = self.tasks.join_next().await {
-                let cause = match ended {
-                    Ok(name) => format!("{name} ended"),
-                    Err(error) => format!("a background task failed: {error}"),
-                };
+                let end = ended.unwrap_or_else(|error| error.to_string());
                 if !readiness.is_draining() {
-                    return Err(cause.into());
+                    tracing::error!("{end} unexpectedly: ending the process");
+                    return Err(format!("{end} unexpectedly").into());
                 }
-                tracing::debug!(cause, "shutdown");
+                tracing::debug!("shutdown: {end}");
             }
             tracing::info!("shutdown complete");
             Ok(())
@@ -65,5 +71,51 @@ impl Supervisor {
             ended = ended => ended,
             () = readiness.aborted() => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn task_that_ends_early_is_an_error_with_its_name() {
+        let mut supervisor = Supervisor::without_signals(Readiness::default());
+        supervisor.spawn_endless("session watcher", ready(()));
+        supervisor.spawn("server", pending());
+        let error = supervisor.run().await.expect_err("the task ended");
+        assert_eq!(error.to_string(), "session watcher ended unexpectedly");
+    }
+
+    #[tokio::test]
+    async fn task_that_panics_is_an_error_with_its_name() {
+        let mut supervisor = Supervisor::without_signals(Readiness::default());
+        supervisor.spawn("server", pending());
+        supervisor.spawn("worker", async { panic!("a panic of the test") });
+        let error = supervisor.run().await.expect_err("the task panicked");
+        assert_eq!(error.to_string(), "worker panicked unexpectedly");
+    }
+
+    #[tokio::test]
+    async fn tasks_that_end_during_the_shutdown_are_no_error() {
+        let readiness = Readiness::default();
+        let mut supervisor = Supervisor::without_signals(readiness.clone());
+        supervisor.spawn_endless("session watcher", pending());
+        let draining = readiness.clone();
+        supervisor.spawn("worker", async move { draining.draining().await });
+        readiness.drain();
+        readiness.stop();
+        assert!(supervisor.run().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn shutdown_ends_with_the_grace_period() {
+        let readiness = Readiness::default();
+        let mut supervisor = Supervisor::without_signals(readiness.clone());
+        supervisor.spawn("server", pending());
+        readiness.abort();
+        assert!(supervisor.run().await.is_ok());
     }
 }

@@ -4,17 +4,25 @@ use tokio::time::timeout;
 
 use super::supervisor::Supervisor;
 use super::{CLOSE_TIMEOUT, Outcome, metrics};
+use crate::app;
 use crate::core::config::Settings;
 use crate::jobs::worker;
+use crate::server;
 
-/// Runs jobs until the process is asked to stop, and serves no requests.
+/// Runs jobs until the process is asked to stop. Serves `/health` alone, for health checks of containers.
 pub(super) async fn run(settings: Settings) -> Outcome {
     let state = super::migrated_state(settings).await?;
-    let readiness = state.readiness.clone();
-    let mut supervisor = Supervisor::new(&state.settings.server, readiness.clone())?;
-    metrics::serve(&state.settings, &mut supervisor).await?;
-    supervisor.spawn("worker", worker::work(super::jobs_context(&state)?, readiness));
+    let (settings, readiness) = (state.settings.clone(), state.readiness.clone());
+    let listener = super::bind(&settings.server.host, settings.server.port).await?;
+    let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
+    metrics::serve(&settings, &mut supervisor).await?;
+    tracing::info!("listening on http://{} for health checks", listener.local_addr()?);
     tracing::info!("running jobs");
+
+    supervisor.spawn_endless("health monitor", super::monitor(&state));
+    supervisor.spawn("worker", worker::work(super::jobs_context(&state)?, readiness.clone()));
+    let health = app::build_health(&state);
+    supervisor.spawn("server", server::serve(listener, health, settings.server.clone(), readiness));
     let outcome = supervisor.run().await;
     let _ = timeout(CLOSE_TIMEOUT, state.db.close()).await;
     outcome

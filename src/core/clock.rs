@@ -1,27 +1,27 @@
-//! The time, as a value that is passed in: a test sets it, the rest of the code never asks the system.
+//! The clock, as a dependency: tests replace it, and no other code reads the system's time.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// Gives the current time. Clones share the same source.
+/// Gives the current time. Clones share the source.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
 
 impl Clock {
     /// The system's clock.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system's time")]
     pub fn system() -> Self {
         Self::new(Utc::now)
     }
 
-    /// A clock that answers whatever `now` says, for tests.
+    /// A clock that returns what `now` returns, for tests.
     pub fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The current time in UTC, cut to microseconds: what both databases can store and give back.
+    /// The current time in UTC, truncated to microseconds, which both databases can store.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         (self.0)().trunc_subsecs(6)

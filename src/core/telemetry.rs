@@ -1,4 +1,4 @@
-//! What the process says about itself.
+//! Logging.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -10,34 +10,33 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use super::config::{LogFormat, TelemetrySettings};
 
-/// What is logged when `RUST_LOG` says nothing.
+/// The filter without `RUST_LOG`.
 const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
-/// Who tells secrets at the finest level: spans around connecting hold the database's URL, others the bytes of
-/// handshakes.
+/// Targets that log secrets at the TRACE level: the database's URL, and the bytes of TLS handshakes.
 const SECRET_LOGGING_TARGETS: [&str; 2] = ["sea_orm::driver", "rustls"];
 
-/// Whether this may be logged, whatever `RUST_LOG` says.
+/// Whether an event may be logged, whatever `RUST_LOG` says.
 #[must_use]
-pub fn is_discreet(metadata: &Metadata<'_>) -> bool {
+pub fn is_free_of_secrets(metadata: &Metadata<'_>) -> bool {
     *metadata.level() < Level::TRACE
         || !SECRET_LOGGING_TARGETS.iter().any(|target| metadata.target().starts_with(target))
 }
 
-/// A time as it is logged: in milliseconds, to the microsecond.
+/// A duration in milliseconds, with microseconds as decimals.
 #[must_use]
 pub fn milliseconds(time: Duration) -> f64 {
     f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
-/// Sends log lines to standard output, one an event. `filter` is `RUST_LOG`'s value.
+/// Writes log lines to standard output. `filter` is the value of `RUST_LOG`.
 ///
 /// # Errors
-/// When the filter cannot be read.
+/// When the filter is invalid.
 pub fn init(settings: &TelemetrySettings, filter: Option<&str>) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER)).map_err(|error| format!("RUST_LOG: {error}"))?;
-    let log = tracing_subscriber::registry().with(filter).with(filter_fn(is_discreet));
+    let log = tracing_subscriber::registry().with(filter).with(filter_fn(is_free_of_secrets));
     let lines = fmt::layer();
-    // A process has one log; in tests somebody else may have set it up.
+    // Fails when the log is already set up, as in tests.
     let _ = match settings.log_format {
         LogFormat::Json => {
             log.with(lines.json().flatten_event(true).with_current_span(true).with_span_list(false)).try_init()

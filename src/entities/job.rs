@@ -1,4 +1,4 @@
-//! The table `jobs`: work that is done outside the request, and survives a crash.
+//! The table `jobs`: work outside the request that survives a crash.
 #![expect(missing_docs, reason = "the columns say what they are")]
 
 use sea_orm::entity::prelude::*;
@@ -18,14 +18,11 @@ pub struct Model {
     pub status: Status,
     /// Higher ones run first.
     pub priority: i16,
-    /// Not before.
+    /// Does not run earlier.
     pub run_at: DateTimeUtc,
-    /// How often it was begun.
+    /// How often it was started.
     pub attempts: i32,
-    /// Of jobs with the same key there is one.
-    #[sea_orm(column_type = "String(StringLen::N(100))", unique)]
-    pub unique_key: Option<String>,
-    /// Who runs it, and until when it is his: a worker that is gone does not extend it.
+    /// The worker that runs it, and the end of its lease by the database's clock.
     pub worker_id: Option<Uuid>,
     pub leased_until: Option<DateTimeUtc>,
     #[sea_orm(column_type = "Text")]
@@ -33,20 +30,20 @@ pub struct Model {
     pub finished_at: Option<DateTimeUtc>,
 }
 
-/// What has become of a job.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(10))")]
 pub enum Status {
-    /// Waits for its time and a worker.
+    /// Waits for its time and for a worker.
     #[sea_orm(string_value = "queued")]
     Queued,
-    /// A worker has it.
+    /// A worker has claimed it.
     #[sea_orm(string_value = "running")]
     Running,
     /// It is done.
     #[sea_orm(string_value = "done")]
     Done,
-    /// It failed for good: a dead letter, which an operator may send again.
+    /// A dead letter: it failed permanently or too often. An operator may retry it.
     #[sea_orm(string_value = "dead")]
     Dead,
 }

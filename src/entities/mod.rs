@@ -8,6 +8,7 @@ pub mod idempotency_key;
 pub mod item;
 pub mod item_tag;
 pub mod job;
+pub mod job_schedule;
 pub mod session;
 pub mod tag;
 pub mod ticket;
@@ -29,6 +30,7 @@ pub fn tables(schema: &Schema) -> Vec<TableCreateStatement> {
         schema.create_table_from_entity(audit_event::Entity),
         schema.create_table_from_entity(idempotency_key::Entity),
         schema.create_table_from_entity(job::Entity),
+        schema.create_table_from_entity(job_schedule::Entity),
         schema.create_table_from_entity(item::Entity),
         schema.create_table_from_entity(tag::Entity),
         schema.create_table_from_entity(item_tag::Entity),

@@ -1,8 +1,8 @@
-//! The queue: jobs are rows, written in the transaction of what asks for them, so that both are there or neither.
+//! The queue. A job is a row, written in the transaction of the request that needs it: both are committed, or neither.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -15,42 +15,45 @@ pub use crate::entities::job::Status;
 use crate::entities::job::{ActiveModel, Column, Entity, Model};
 use crate::error::{Error, Result};
 
-/// The channel on which PostgreSQL tells the workers of other processes that there is something to do.
+/// The channel on which PostgreSQL notifies the workers of other processes.
 pub const CHANNEL: &str = "jobs";
-/// What somebody waits for goes before what nobody does.
+/// Jobs that a user waits for run before scheduled ones.
 const PRIORITY_NORMAL: i16 = 0;
 const PRIORITY_LOW: i16 = -10;
-/// How long it is known that a job was done.
+/// How long finished jobs are kept.
 const DONE_RETENTION: TimeDelta = TimeDelta::days(1);
 
-/// Adds a job to what the transaction writes, to be run at this time or a later one. It is there when that is committed;
-/// wake the workers then.
+/// Adds a job to the transaction. Call [`JobSignal::notify`](super::signal::JobSignal::notify) after the commit.
+///
+/// `run_at` is a time of this process. When its clock is ahead, workers of other processes start the job later.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn enqueue(transaction: &DatabaseTransaction, job: &Job, run_at: DateTime<Utc>) -> Result<Uuid> {
-    let id = Uuid::now_v7();
-    Entity::insert(row(id, job, PRIORITY_NORMAL, run_at)?).exec_without_returning(transaction).await?;
-    // Delivered by the commit, and not without it.
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
-    }
-    Ok(id)
+    insert(transaction, job, PRIORITY_NORMAL, run_at).await
 }
 
-/// Adds a job unless one with this key was added before, by whichever process. Whether it was added.
+/// Adds a scheduled job to the transaction. It runs after all others.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn enqueue_once(db: &Db, job: &Job, key: String, run_at: DateTime<Utc>) -> Result<bool> {
-    let row = ActiveModel { unique_key: Set(Some(key)), ..row(Uuid::now_v7(), job, PRIORITY_LOW, run_at)? };
-    let unless_there = OnConflict::column(Column::UniqueKey).do_nothing().to_owned();
-    Ok(Entity::insert(row).on_conflict(unless_there).exec_without_returning(db).await? > 0)
+pub(super) async fn enqueue_scheduled(
+    transaction: &DatabaseTransaction,
+    job: &Job,
+    run_at: DateTime<Utc>,
+) -> Result<Uuid> {
+    insert(transaction, job, PRIORITY_LOW, run_at).await
 }
 
-fn row(id: Uuid, job: &Job, priority: i16, run_at: DateTime<Utc>) -> Result<ActiveModel> {
+async fn insert(
+    transaction: &DatabaseTransaction,
+    job: &Job,
+    priority: i16,
+    run_at: DateTime<Utc>,
+) -> Result<Uuid> {
+    let id = Uuid::now_v7();
     let payload = serde_json::to_value(job).map_err(Error::internal)?;
-    Ok(ActiveModel {
+    let row = ActiveModel {
         id: Set(id),
         kind: Set(payload["kind"].as_str().unwrap_or_default().to_owned()),
         payload: Set(payload.to_string()),
@@ -58,12 +61,17 @@ fn row(id: Uuid, job: &Job, priority: i16, run_at: DateTime<Utc>) -> Result<Acti
         priority: Set(priority),
         run_at: Set(run_at),
         attempts: Set(0),
-        unique_key: Set(None),
         worker_id: Set(None),
         leased_until: Set(None),
         last_error: Set(None),
         finished_at: Set(None),
-    })
+    };
+    Entity::insert(row).exec_without_returning(transaction).await?;
+    // Delivered with the commit.
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared(&format!("NOTIFY {CHANNEL}")).await?;
+    }
+    Ok(id)
 }
 
 /// The newest jobs of a status.
@@ -75,7 +83,7 @@ pub async fn list(db: &Db, status: Status, limit: u64) -> Result<Vec<Model>, DbE
     newest.all(db).await
 }
 
-/// How many jobs have the status.
+/// Counts the jobs of a status.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -88,7 +96,7 @@ fn dead(ids: &[Uuid]) -> Condition {
     Condition::all().add(Column::Status.eq(Status::Dead)).add_option(these)
 }
 
-/// Queues dead letters again, these or all, with all their attempts. How many there were.
+/// Queues dead letters again, with all their attempts: those with these ids, or all. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -104,7 +112,7 @@ pub async fn retry(db: &Db, ids: &[Uuid], now: DateTime<Utc>) -> Result<u64, DbE
     Ok(queued.rows_affected)
 }
 
-/// Deletes dead letters, these or all. How many there were.
+/// Deletes dead letters: those with these ids, or all. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -112,11 +120,11 @@ pub async fn purge(db: &Db, ids: &[Uuid]) -> Result<u64, DbErr> {
     Ok(Entity::delete_many().filter(dead(ids)).exec(db).await?.rows_affected)
 }
 
-/// Deletes what was done a while ago. Dead letters stay until an operator has seen them.
+/// Deletes jobs that finished a day ago. Dead letters stay until an operator has seen them.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<u64> {
-    let past = Condition::all().add(Column::Status.eq(Status::Done)).add(Column::FinishedAt.lt(now - DONE_RETENTION));
-    Ok(Entity::delete_many().filter(past).exec(db).await?.rows_affected)
+    let expired = Condition::all().add(Column::Status.eq(Status::Done)).add(Column::FinishedAt.lt(now - DONE_RETENTION));
+    Ok(Entity::delete_many().filter(expired).exec(db).await?.rows_affected)
 }

@@ -1,20 +1,21 @@
-//! Tells the workers of this process that there is something to do.
+//! Wakes the worker of this process.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-/// A bell that clones share. Who rings it while nobody listens is heard by the next one who does.
+/// Tells the worker of this process that a job was queued. Clones share it. A signal that is sent while the worker does
+/// not wait is delivered when it waits next.
 #[derive(Clone, Default)]
 pub struct JobSignal(Arc<Notify>);
 
 impl JobSignal {
-    /// There is something to do: call it when the transaction that wrote a job is committed.
+    /// Call it after the commit of a transaction that queued a job.
     pub fn notify(&self) {
         self.0.notify_one();
     }
 
-    /// Waits until somebody calls [`Self::notify`].
+    /// Waits for the next [`Self::notify`].
     pub async fn notified(&self) {
         self.0.notified().await;
     }

@@ -1,5 +1,5 @@
-//! Mails: over SMTP or, where no server is set, as files `.eml` in a folder, which any mail program opens. Only jobs
-//! send them: a server that is slow or gone keeps no request waiting.
+//! Sends mails over SMTP or, without a server, writes them as `.eml` files, which any mail program opens. Only jobs send
+//! mails, so that no request waits for a slow server.
 
 mod template;
 
@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::PoolConfig;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use template::Template;
@@ -18,28 +18,26 @@ use template::Templates;
 
 use crate::core::config::MailSettings;
 
-/// Where the files go.
+/// The folder of the files.
 const OUTBOX: &str = "data/outbox";
-/// How long the server may take for one step.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections to the server that are kept for the next mails.
-const CONNECTIONS: u32 = 4;
 
-/// What a server answers who does not let us in (RFC 4954): it says nothing against the mail.
-const OUR_FAULT: [u16; 4] = [530, 534, 535, 538];
+/// The server closes the connection (RFC 5321), or refuses to let us in (RFC 4954): the mail itself may be all right.
+const SERVER_UNAVAILABLE: [u16; 5] = [421, 530, 534, 535, 538];
 
+/// Every mail has a connection of its own. lettre's pool would reuse a connection on which a mail timed out, in the middle
+/// of the dialogue.
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
-/// What is to be mailed.
+/// A mail to send.
 #[derive(Debug)]
 pub struct Mail<'a> {
-    /// Names the mail: sent a second time, because nobody knows whether it arrived, it has the same `Message-ID`.
+    /// Becomes the `Message-ID`, so that a mail that is sent twice can be recognised.
     pub id: Uuid,
-    /// The address.
+    /// The recipient's address.
     pub to: &'a str,
-    /// What it says...
+    /// The text.
     pub template: Template,
-    /// ...and what is filled in there.
+    /// The values in the text.
     pub values: minijinja::Value,
 }
 
@@ -48,17 +46,41 @@ pub struct Mail<'a> {
 #[error("{text}")]
 pub struct MailError {
     text: String,
-    /// Whether it is refused again if it is tried again.
-    pub is_permanent: bool,
+    /// Whether it can be sent later.
+    pub kind: MailErrorKind,
+}
+
+/// Whether a mail that was not sent can be sent later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailErrorKind {
+    /// No: the mail is not valid, or the server refuses it.
+    Refused,
+    /// Perhaps: the server refuses it for now.
+    Failed,
+    /// Yes: the server cannot be reached, does not respond, or takes no mails at all.
+    ServerUnavailable,
 }
 
 impl MailError {
-    fn permanent(error: impl std::error::Error) -> Self {
-        Self { text: error.to_string(), is_permanent: true }
+    fn refused(error: impl std::error::Error) -> Self {
+        Self { text: error.to_string(), kind: MailErrorKind::Refused }
     }
 }
 
-/// Sends mails. Clones share the connections.
+impl From<lettre::transport::smtp::Error> for MailError {
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        let kind = match error.status() {
+            Some(code) if SERVER_UNAVAILABLE.contains(&code.into()) => MailErrorKind::ServerUnavailable,
+            _ if error.is_permanent() => MailErrorKind::Refused,
+            Some(_) => MailErrorKind::Failed,
+            None if error.is_client() => MailErrorKind::Failed,
+            None => MailErrorKind::ServerUnavailable,
+        };
+        Self { text: error.to_string(), kind }
+    }
+}
+
+/// Sends mails. Cheap to clone.
 #[derive(Clone)]
 pub struct Mailer(Arc<Inner>);
 
@@ -67,6 +89,7 @@ struct Inner {
     from: Mailbox,
     frontend_url: String,
     templates: Templates,
+    timeout: Duration,
 }
 
 enum Transport {
@@ -75,24 +98,23 @@ enum Transport {
 }
 
 impl Mailer {
-    /// As `mail` in the settings says.
+    /// Creates the mailer from the `mail` settings. Does not connect.
     ///
     /// # Errors
-    /// For a sender that is no address, and a server's address that cannot be read; names the setting.
+    /// When the sender or the server's address is invalid. The message names the setting.
     pub fn new(settings: &MailSettings) -> Result<Self, String> {
         let transport = match &settings.smtp_url {
             None => Transport::Folder(OUTBOX.into()),
             Some(url) => {
                 // The error may quote the password.
-                let refused = |_| "mail.smtp_url: not the address of an SMTP server".to_owned();
-                let smtp = Smtp::from_url(url.expose_secret()).map_err(refused)?.timeout(Some(TIMEOUT));
-                Transport::Smtp(smtp.pool_config(PoolConfig::new().max_size(CONNECTIONS)).build())
+                let invalid = |_| "mail.smtp_url: not the address of an SMTP server".to_owned();
+                Transport::Smtp(Smtp::from_url(url.expose_secret()).map_err(invalid)?.build())
             }
         };
         Self::through(settings, transport)
     }
 
-    /// The same into a folder, whatever the settings say.
+    /// Creates a mailer that writes files into a folder, whatever the settings say.
     ///
     /// # Errors
     /// As for [`Self::new`].
@@ -103,38 +125,42 @@ impl Mailer {
     fn through(settings: &MailSettings, transport: Transport) -> Result<Self, String> {
         let from = settings.from.parse().map_err(|error| format!("mail.from: {error}"))?;
         let templates = Templates::new().map_err(|error| format!("a mail's template: {error:#}"))?;
-        Ok(Self(Arc::new(Inner { transport, from, frontend_url: settings.frontend_url.clone(), templates })))
+        let (frontend_url, timeout) = (settings.frontend_url.clone(), Duration::from_secs(settings.timeout_seconds));
+        Ok(Self(Arc::new(Inner { transport, from, frontend_url, templates, timeout })))
     }
 
-    /// A link to a page of the frontend that takes a token. Built from the settings alone: nothing that a request
-    /// says about the server's name gets into a mail.
+    /// A link to a page of the frontend that takes a token. It is built from the settings alone, so that no request can
+    /// put a host into a mail.
     #[must_use]
     pub fn link(&self, page: &str, token: &str) -> String {
         format!("{}/{page}?token={token}", self.0.frontend_url.trim_end_matches('/'))
     }
 
-    /// Whether the server answers; always so without one.
-    pub async fn answers(&self) -> bool {
+    /// Whether the server responds. Always true without a server.
+    pub async fn is_reachable(&self) -> bool {
         match &self.0.transport {
-            Transport::Smtp(smtp) => smtp.test_connection().await.unwrap_or(false),
+            Transport::Smtp(smtp) => matches!(timeout(self.0.timeout, smtp.test_connection()).await, Ok(Ok(true))),
             Transport::Folder(_) => true,
         }
     }
 
-    /// Sends the mail, or writes the file.
+    /// Sends the mail, or writes the file. Takes at most `mail.timeout_seconds`.
     ///
     /// # Errors
-    /// For an address that is none, a mail that the server refuses, and when it cannot be reached.
+    /// When the address is invalid, and when the server refuses the mail or does not respond.
     pub async fn send(&self, mail: Mail<'_>) -> Result<(), MailError> {
         let (id, message) = (mail.id, self.message(&mail)?);
         match &self.0.transport {
-            Transport::Smtp(smtp) => smtp.send(message).await.map(|_| ()).map_err(|error| {
-                let is_ours = error.status().is_some_and(|code| OUR_FAULT.contains(&code.into()));
-                MailError { is_permanent: error.is_permanent() && !is_ours, text: error.to_string() }
-            }),
+            Transport::Smtp(smtp) => match timeout(self.0.timeout, smtp.send(message)).await {
+                Ok(sent) => Ok(sent.map(|_| ())?),
+                Err(_) => {
+                    let text = "the mail server does not respond in time".to_owned();
+                    Err(MailError { text, kind: MailErrorKind::ServerUnavailable })
+                }
+            },
             Transport::Folder(folder) => {
                 let written = write(folder.join(format!("{id}.eml")), message.formatted()).await;
-                written.map_err(|error| MailError { text: error.to_string(), is_permanent: false })
+                written.map_err(|error| MailError { text: error.to_string(), kind: MailErrorKind::Failed })
             }
         }
     }
@@ -142,14 +168,14 @@ impl Mailer {
     fn message(&self, mail: &Mail<'_>) -> Result<Message, MailError> {
         let Inner { from, templates, .. } = &*self.0;
         let sender = from.name.as_deref().unwrap_or_else(|| from.email.domain());
-        let (text, html) = templates.render(mail.template, sender, &mail.values).map_err(MailError::permanent)?;
+        let (text, html) = templates.render(mail.template, sender, &mail.values).map_err(MailError::refused)?;
         Message::builder()
             .from(from.clone())
-            .to(Mailbox::new(None, mail.to.parse().map_err(MailError::permanent)?))
+            .to(Mailbox::new(None, mail.to.parse().map_err(MailError::refused)?))
             .subject(mail.template.subject())
             .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())))
             .multipart(MultiPart::alternative_plain_html(text, html))
-            .map_err(MailError::permanent)
+            .map_err(MailError::refused)
     }
 }
 
@@ -157,7 +183,7 @@ async fn write(file: PathBuf, message: Vec<u8>) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         tokio::fs::create_dir_all(folder).await?;
     }
-    // Under its name it is whole.
+    // Under its final name the file is always complete.
     let unfinished = file.with_extension("tmp");
     tokio::fs::write(&unfinished, message).await?;
     tokio::fs::rename(&unfinished, &file).await?;

@@ -3,40 +3,40 @@
 /// Why the server closes a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The process ends; the client may connect to another one at once.
-    Stopping,
-    /// What came is against the protocol.
-    NotTheProtocol,
+    /// The process is shutting down. The client may connect again at once.
+    ShuttingDown,
+    /// A frame that violates the protocol.
+    ProtocolError,
     /// A binary message.
     NotText,
-    /// A text that is no UTF-8.
-    NotUtf8,
-    /// The token or its session has ended, or the user may not log in any more.
-    SessionOver,
+    /// A text that is not UTF-8.
+    InvalidUtf8,
+    /// The token or its session has expired or was revoked.
+    SessionExpired,
     /// More messages than `websocket.messages_per_second`.
     TooManyMessages,
     /// A message over `websocket.max_message_bytes`.
-    TooLarge,
-    /// No answer to a ping.
-    NoAnswer,
-    /// More than `websocket.queue_messages` are waiting for the client, or nothing could be written for a while.
+    MessageTooLarge,
+    /// No pong in time.
+    PingTimeout,
+    /// More than `websocket.queue_messages` wait for the client, or a message could not be written in time.
     TooSlow,
 }
 
 impl CloseReason {
-    /// The table: the close code (RFC 6455, section 7.4), and what the client is told.
+    /// The close code (RFC 6455, section 7.4) and the reason that the client gets.
     #[must_use]
     pub fn code_and_reason(self) -> (u16, &'static str) {
         match self {
-            Self::Stopping => (1001, "the server stops"),
-            Self::NotTheProtocol => (1002, "not a frame of the protocol"),
-            Self::NotText => (1003, "only text is taken"),
-            Self::NotUtf8 => (1007, "not UTF-8"),
-            Self::SessionOver => (1008, "the session has ended"),
+            Self::ShuttingDown => (1001, "server shutting down"),
+            Self::ProtocolError => (1002, "protocol error"),
+            Self::NotText => (1003, "only text messages are supported"),
+            Self::InvalidUtf8 => (1007, "invalid UTF-8"),
+            Self::SessionExpired => (1008, "session expired"),
             Self::TooManyMessages => (1008, "too many messages"),
-            Self::TooLarge => (1009, "the message is too large"),
-            Self::NoAnswer => (1011, "no answer to a ping"),
-            Self::TooSlow => (1013, "too slow for what is said"),
+            Self::MessageTooLarge => (1009, "message too large"),
+            Self::PingTimeout => (1011, "ping timeout"),
+            Self::TooSlow => (1013, "client too slow"),
         }
     }
 }

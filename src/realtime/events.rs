@@ -1,4 +1,4 @@
-//! The other way to listen: Server-Sent Events.
+//! Server-Sent Events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,22 +10,24 @@ use futures_util::stream::unfold;
 
 use super::subscriber::Subscriber;
 
-/// What is said in the room, as an answer that does not end by itself. When the server ends it, the last event is
-/// called `close` and holds code and reason.
+/// The messages of the room as an endless response. When the server ends it, the last event is named `close` and holds
+/// code and reason.
 #[must_use]
-pub fn events(member: Subscriber) -> Response {
-    let every = Duration::from_secs(member.hub().settings().ping_seconds);
-    let stream = unfold(Some(member), async |member| {
-        let mut member = member?;
-        let connection = Arc::clone(&member.connection);
+pub fn events(subscriber: Subscriber) -> Response {
+    let keep_alive = Duration::from_secs(subscriber.hub().settings().ping_seconds);
+    let stream = unfold(Some(subscriber), async |subscriber| {
+        let mut subscriber = subscriber?;
+        let connection = Arc::clone(&subscriber.connection);
         tokio::select! {
             biased;
-            end = connection.ended() => {
-                let (code, reason) = end.code_and_reason();
+            reason = connection.closed() => {
+                let (code, reason) = reason.code_and_reason();
                 Some((Ok(Event::default().event("close").data(format!("{code} {reason}"))), None))
             }
-            text = member.next() => Some((Ok::<_, Infallible>(Event::default().data(text?.as_str())), Some(member))),
+            text = subscriber.next() => {
+                Some((Ok::<_, Infallible>(Event::default().data(text?.as_str())), Some(subscriber)))
+            }
         }
     });
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(every)).into_response()
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(keep_alive)).into_response()
 }

@@ -1,4 +1,4 @@
-//! Who is connected to this process.
+//! The connections of this process, by rooms.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::server::Readiness;
 use crate::services::account::principal::SocketPrincipal;
 
-/// Everybody who is connected to this process, by rooms. Clones share it.
+/// The connections of this process, by rooms. Clones share them.
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
 
@@ -39,19 +39,19 @@ struct State {
 }
 
 impl State {
-    /// Nothing is delivered to it any more, and who serves it learns why.
-    fn end(&mut self, id: u64, end: CloseReason) {
+    /// Takes the connection out of its room and asks its task to close it.
+    fn close(&mut self, id: u64, reason: CloseReason) {
         if let Some(connection) = self.connections.get(&id) {
-            connection.end(end);
+            connection.close(reason);
             self.leave(id);
         }
     }
 
     fn leave(&mut self, id: u64) {
         let Some(connection) = self.connections.get(&id) else { return };
-        if let Some(members) = self.rooms.get_mut(&connection.room) {
-            members.remove(&id);
-            if members.is_empty() {
+        if let Some(room) = self.rooms.get_mut(&connection.room) {
+            room.remove(&id);
+            if room.is_empty() {
                 self.rooms.remove(&connection.room);
             }
         }
@@ -59,12 +59,12 @@ impl State {
 }
 
 impl Hub {
-    /// As `websocket` and `redis` in the settings say. Does not connect yet.
+    /// Creates the hub from the `websocket` and `redis` settings. Does not connect.
     ///
     /// # Errors
-    /// For an address of Redis that is none; names the setting.
+    /// When the address of Redis is invalid. The message names the setting.
     pub fn new(settings: &Settings) -> Result<Self, String> {
-        let bus = settings.redis.url.as_ref().map(Bus::new).transpose()?;
+        let bus = settings.redis.url.as_ref().map(|url| Bus::new(url, &settings.redis.prefix)).transpose()?;
         Ok(Self(Arc::new(Inner {
             settings: settings.websocket.clone(),
             state: Mutex::default(),
@@ -82,14 +82,20 @@ impl Hub {
                 None => pending().await,
             }
         };
+        let shut_down = async {
+            readiness.stopping().await;
+            self.lock().is_stopping = true;
+            self.close(CloseReason::ShuttingDown, |_| true);
+            self.0.sockets.close();
+            self.0.sockets.wait().await;
+            // The rooms on other processes are told that the clients disconnected.
+            if let Some(bus) = &self.0.bus {
+                bus.flush().await;
+            }
+        };
         tokio::select! {
             () = receive => {}
-            () = readiness.stopping() => {
-                self.lock().is_stopping = true;
-                self.end(CloseReason::Stopping, |_| true);
-                self.0.sockets.close();
-                self.0.sockets.wait().await;
-            }
+            () = shut_down => {}
         }
     }
 
@@ -106,22 +112,23 @@ impl Hub {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more connection, which ends with the member. From now on what is said in the room waits for it, so
-    /// that a client misses nothing that is said once it knows that it was let in.
+    /// Adds a connection to a room. From now on messages wait for it, so that a client that sees the response to its
+    /// handshake misses none.
     ///
     /// # Errors
-    /// 429 when the user has as many as he may, 503 when all together have, or the process stops.
-    pub fn admit(&self, visitor: SocketPrincipal, room: String) -> Result<Subscriber> {
+    /// 429 when the user has `websocket.max_connections_per_user`, 503 when all users have `websocket.max_connections`, and
+    /// during the shutdown.
+    pub fn admit(&self, principal: SocketPrincipal, room: String) -> Result<Subscriber> {
         let (queue, waiting) = mpsc::channel(self.0.settings.queue_messages);
-        let connection = Arc::new(Connection::new(visitor, room.clone(), queue));
+        let connection = Arc::new(Connection::new(principal, room.clone(), queue));
         let mut state = self.lock();
         if state.is_stopping {
-            return Err(Error::Unavailable("the process stops".into()));
+            return Err(Error::Unavailable("the process is shutting down".into()));
         }
         if state.connections.len() >= self.0.settings.max_connections {
             return Err(Error::Unavailable("websocket.max_connections are open".into()));
         }
-        let of_user = state.of_user.entry(visitor.user).or_default();
+        let of_user = state.of_user.entry(principal.user).or_default();
         if *of_user >= self.0.settings.max_connections_per_user {
             return Err(Error::TooManyConnections);
         }
@@ -137,16 +144,16 @@ impl Hub {
         let mut state = self.lock();
         state.leave(id);
         let Some(connection) = state.connections.remove(&id) else { return };
-        if let Some(of_user) = state.of_user.get_mut(&connection.visitor.user) {
+        if let Some(of_user) = state.of_user.get_mut(&connection.principal.user) {
             *of_user -= 1;
             if *of_user == 0 {
-                state.of_user.remove(&connection.visitor.user);
+                state.of_user.remove(&connection.principal.user);
             }
         }
     }
 
-    /// Says something to everybody in the room, here and on the other processes. Waits for nobody. No longer than
-    /// `websocket.max_message_bytes`: sockets have no buffer for more.
+    /// Sends a text to a room, on this process and the others, without waiting. It must not be longer than
+    /// `websocket.max_message_bytes`, because sockets have no buffer for more.
     pub fn publish(&self, room: &str, text: impl Into<Utf8Bytes>) {
         let text = text.into();
         self.deliver(room, &text);
@@ -155,40 +162,40 @@ impl Hub {
         }
     }
 
-    /// One text for all of them: what is copied is a pointer. Who has no room for it is closed.
+    /// Queues the text for every connection of the room. A connection whose queue is full is closed.
     fn deliver(&self, room: &str, text: &Utf8Bytes) {
         let mut state = self.lock();
-        let Some(members) = state.rooms.get(room) else { return };
+        let Some(connections) = state.rooms.get(room) else { return };
         let too_slow: Vec<u64> =
-            members.iter().filter(|(_, connection)| !connection.offer(text)).map(|(id, _)| *id).collect();
+            connections.iter().filter(|(_, connection)| !connection.offer(text)).map(|(id, _)| *id).collect();
         for id in too_slow {
-            state.end(id, CloseReason::TooSlow);
+            state.close(id, CloseReason::TooSlow);
         }
     }
 
-    /// How many are connected to this process.
+    /// The number of connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.lock().connections.len()
     }
 
-    /// The sessions that are connected, each once.
+    /// The sessions of all connections, without duplicates.
     #[must_use]
     pub fn sessions(&self) -> Vec<Uuid> {
         let mut sessions: Vec<Uuid> =
-            self.lock().connections.values().map(|connection| connection.visitor.session).collect();
+            self.lock().connections.values().map(|connection| connection.principal.session).collect();
         sessions.sort_unstable();
         sessions.dedup();
         sessions
     }
 
-    /// Closes the connections of these visitors.
-    pub fn end(&self, end: CloseReason, is_meant: impl Fn(&SocketPrincipal) -> bool) {
+    /// Closes the connections of these principals.
+    pub fn close(&self, reason: CloseReason, is_affected: impl Fn(&SocketPrincipal) -> bool) {
         let mut state = self.lock();
-        let meant = state.connections.iter().filter(|(_, connection)| is_meant(&connection.visitor));
-        let meant: Vec<u64> = meant.map(|(id, _)| *id).collect();
-        for id in meant {
-            state.end(id, end);
+        let affected = state.connections.iter().filter(|(_, connection)| is_affected(&connection.principal));
+        let affected: Vec<u64> = affected.map(|(id, _)| *id).collect();
+        for id in affected {
+            state.close(id, reason);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Messages between clients, as they are said: [`Hub`] knows who is connected to this process and hands each message to
-//! everybody in a room, [`bus`] takes it to the other processes, [`socket`] and [`events`](mod@events) are the two ways in which a
-//! client is connected. Nothing is stored.
+//! Messages between clients. [`Hub`] knows the connections of this process and delivers each message to a room; `bus`
+//! takes it to the other processes. Clients connect through `socket` (WebSocket) or `events` (Server-Sent Events). Nothing
+//! is stored.
 
 mod bus;
 mod close_reason;

@@ -1,4 +1,4 @@
-//! Ends connections whose time is over: that of the token they were opened with, or of its session.
+//! Closes connections whose token or session has expired or was revoked.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,42 +10,42 @@ use super::{CloseReason, Hub};
 use crate::error::{Error, Result};
 use crate::services::account::{AccountContext, session};
 
-/// How often the database is asked which sessions have ended, on whichever process.
+/// How often the database is asked which sessions have ended, also on other processes.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// What this process changes is looked at without waiting for that, but not more often than so.
+/// Sessions that this process ends are noticed at once, but there are no more checks than this.
 const MIN_INTERVAL: Duration = Duration::from_millis(200);
-/// How long the database may take: one that is frozen says nothing for ever.
+/// How long the database may take. A frozen database never responds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Sessions in one query.
-const AT_ONCE: usize = 500;
+const BATCH: usize = 500;
 
-/// Watches over the connections of this process as long as it runs.
+/// Watches the connections of this process as long as it runs.
 pub async fn watch(accounts: &AccountContext, hub: &Hub) {
-    let mut is_blind = false;
+    let mut has_failed = false;
     loop {
         tokio::select! {
             () = sleep(POLL_INTERVAL) => {}
             () = accounts.principals.forgotten() => {}
         }
-        // What a token says needs no database.
+        // The end of a token is known without the database.
         let now = accounts.now();
-        hub.end(CloseReason::SessionOver, |visitor| visitor.until <= now);
-        let silent = |_| Err(Error::Unavailable("the database does not answer".into()));
-        let looked = timeout(TIMEOUT, look(accounts, hub)).await.unwrap_or_else(silent);
-        if let (Err(error), false) = (&looked, is_blind) {
-            tracing::warn!(%error, cause = error.cause(), "connections stay open whose sessions may have ended");
+        hub.close(CloseReason::SessionExpired, |principal| principal.until <= now);
+        let timed_out = |_| Err(Error::Unavailable("the database does not respond".into()));
+        let checked = timeout(TIMEOUT, close_ended(accounts, hub)).await.unwrap_or_else(timed_out);
+        if let (Err(error), false) = (&checked, has_failed) {
+            tracing::warn!(%error, cause = error.cause(), "sessions cannot be checked: connections stay open");
         }
-        is_blind = looked.is_err();
+        has_failed = checked.is_err();
         sleep(MIN_INTERVAL).await;
     }
 }
 
-async fn look(accounts: &AccountContext, hub: &Hub) -> Result<()> {
-    for some in hub.sessions().chunks(AT_ONCE) {
-        let open = session::open_among(accounts, some).await?;
-        let over: HashSet<&Uuid> = some.iter().filter(|id| !open.contains(id)).collect();
-        if !over.is_empty() {
-            hub.end(CloseReason::SessionOver, |visitor| over.contains(&visitor.session));
+async fn close_ended(accounts: &AccountContext, hub: &Hub) -> Result<()> {
+    for sessions in hub.sessions().chunks(BATCH) {
+        let open = session::open_among(accounts, sessions).await?;
+        let ended: HashSet<&Uuid> = sessions.iter().filter(|id| !open.contains(id)).collect();
+        if !ended.is_empty() {
+            hub.close(CloseReason::SessionExpired, |principal| ended.contains(&principal.session));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! One WebSocket, from the handshake to the end.
+//! Serves one WebSocket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,95 +15,95 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::close_reason::CloseReason;
 use super::hub::Hub;
-use super::subscriber::{LEFT, Subscriber};
+use super::subscriber::{DISCONNECTED, Subscriber};
 use crate::core::config::WebsocketSettings;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Read from a socket at once. The library's own figure would be 128 KiB for each of them.
+/// The read buffer of a socket. The library's default is 128 KiB.
 const READ_BYTES: usize = 4 * 1024;
-/// What is written beside the one message under way: pings, pongs, the close frame, heads of frames.
+/// Room in the write buffer beside one message: pings, pongs, the close frame, frame headers.
 const CONTROL_BYTES: usize = 4 * 1024;
-/// How long a client may take to let one message be written.
-const WRITING: Duration = Duration::from_secs(5);
+/// How long writing one message may take.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to close its side.
-const CLOSING: Duration = Duration::from_secs(2);
-/// What stands before a text that everybody in the room is told.
-const SAID: &str = "Message: ";
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The prefix of messages to a room.
+const MESSAGE_PREFIX: &str = "Message: ";
 
 /// Serves the socket of a subscriber until either side closes it.
 pub async fn serve_socket(connection: OnUpgrade, mut subscriber: Subscriber) {
-    // Fails when the client is gone before it was answered.
+    // Fails when the client disconnects before it gets the response.
     let Ok(upgraded) = connection.await else { return };
     let hub = subscriber.hub().clone();
     let config = configuration(hub.settings());
     let mut socket = Socket::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let connection = Arc::clone(&subscriber.connection);
-    let end = tokio::select! {
+    let reason = tokio::select! {
         biased;
-        end = connection.ended() => Some(end),
-        end = exchange(&mut socket, &mut subscriber, &hub, &connection.room) => end,
+        reason = connection.closed() => Some(reason),
+        reason = exchange(&mut socket, &mut subscriber, &hub, &connection.room) => reason,
     };
     drop(subscriber);
-    hub.publish(&connection.room, Utf8Bytes::from_static(LEFT));
-    if let Some(end) = end {
-        tracing::debug!(?end, "a socket is closed");
-        close(socket, end).await;
+    hub.publish(&connection.room, Utf8Bytes::from_static(DISCONNECTED));
+    if let Some(reason) = reason {
+        tracing::debug!(?reason, "closing a socket");
+        close(socket, reason).await;
     }
 }
 
 fn configuration(settings: &WebsocketSettings) -> WebSocketConfig {
-    let most = settings.max_message_bytes;
+    let max_bytes = settings.max_message_bytes;
     WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(0)
-        .max_write_buffer_size(SAID.len() + most + CONTROL_BYTES)
-        .max_message_size(Some(most))
-        .max_frame_size(Some(most))
+        .max_write_buffer_size(MESSAGE_PREFIX.len() + max_bytes + CONTROL_BYTES)
+        .max_message_size(Some(max_bytes))
+        .max_frame_size(Some(max_bytes))
 }
 
-/// Takes what the client says and gives it what is said. `None` when it has gone by itself.
+/// Publishes the client's messages and sends it those of the room. Returns `None` when the client has disconnected.
 async fn exchange(socket: &mut Socket, subscriber: &mut Subscriber, hub: &Hub, room: &str) -> Option<CloseReason> {
-    let mut pace = Pace::new(hub.settings().messages_per_second);
+    let mut rate = MessageRate::new(hub.settings().messages_per_second);
     let mut ping = pings(hub.settings());
-    let mut is_asked = false;
+    let mut is_pong_due = false;
     loop {
         let message = tokio::select! {
             biased;
             _ = ping.tick() => {
-                if is_asked {
-                    return Some(CloseReason::NoAnswer);
+                if is_pong_due {
+                    return Some(CloseReason::PingTimeout);
                 }
-                is_asked = true;
+                is_pong_due = true;
                 Message::Ping(Bytes::new())
             }
-            heard = socket.next() => {
+            received = socket.next() => {
                 // Control frames count as well.
-                if !pace.allows() {
+                if !rate.allows() {
                     return Some(CloseReason::TooManyMessages);
                 }
-                match heard {
+                match received {
                     Some(Ok(Message::Text(text))) => {
-                        hub.publish(room, format!("{SAID}{text}"));
-                        // Those whom it was said to come first: who says much must not fill their queues.
+                        hub.publish(room, format!("{MESSAGE_PREFIX}{text}"));
+                        // Lets the receivers send it first, so that a fast sender does not fill their queues.
                         tokio::task::yield_now().await;
                     }
-                    Some(Ok(Message::Pong(_))) => is_asked = false,
+                    Some(Ok(Message::Pong(_))) => is_pong_due = false,
                     Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
                     Some(Ok(Message::Binary(_))) => return Some(CloseReason::NotText),
                     Some(Ok(Message::Close(_))) => {
-                        // The answer to it.
-                        let _ = timeout(WRITING, socket.flush()).await;
+                        // Sends the close frame that answers it.
+                        let _ = timeout(WRITE_TIMEOUT, socket.flush()).await;
                         return None;
                     }
-                    Some(Err(error)) => return reason(&error),
+                    Some(Err(error)) => return close_reason(&error),
                     None => return None,
                 }
                 continue;
             }
             Some(text) = subscriber.next() => Message::Text(text),
         };
-        match timeout(WRITING, socket.send(message)).await {
+        match timeout(WRITE_TIMEOUT, socket.send(message)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return None,
             Err(_) => return Some(CloseReason::TooSlow),
@@ -118,21 +118,21 @@ fn pings(settings: &WebsocketSettings) -> Interval {
     ping
 }
 
-/// What the client has to be told; nothing when it has gone.
-fn reason(error: &Error) -> Option<CloseReason> {
+/// The reason to close the socket after an error. `None` when the client has disconnected.
+fn close_reason(error: &Error) -> Option<CloseReason> {
     match error {
-        Error::Capacity(_) => Some(CloseReason::TooLarge),
-        Error::Utf8(_) => Some(CloseReason::NotUtf8),
+        Error::Capacity(_) => Some(CloseReason::MessageTooLarge),
+        Error::Utf8(_) => Some(CloseReason::InvalidUtf8),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(CloseReason::NotTheProtocol),
+        Error::Protocol(_) => Some(CloseReason::ProtocolError),
         _ => None,
     }
 }
 
-/// Says why, and waits for the client to close as well. What it still sends is thrown away unread: were it left with
-/// the system, that would reset the connection, and the client not learn why.
-async fn close(mut socket: Socket, end: CloseReason) {
-    let (code, reason) = end.code_and_reason();
+/// Sends the close frame and waits for the client to close too. What it still sends is read and dropped: unread data would
+/// make the system reset the connection before the client has read the reason.
+async fn close(mut socket: Socket, reason: CloseReason) {
+    let (code, reason) = reason.code_and_reason();
     let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
     let closed = async {
         socket.close(Some(frame)).await?;
@@ -141,26 +141,26 @@ async fn close(mut socket: Socket, end: CloseReason) {
         copy(stream, &mut sink()).await?;
         Ok::<_, Error>(())
     };
-    let _ = timeout(CLOSING, closed).await;
+    let _ = timeout(CLOSE_TIMEOUT, closed).await;
 }
 
-/// So many messages a second, and twice as many at once.
-struct Pace {
+/// Allows `websocket.messages_per_second`, and bursts of twice as many.
+struct MessageRate {
     interval: Duration,
-    /// When all of them may be sent at once again.
-    whole_at: Instant,
+    /// When the whole burst is available again.
+    full_at: Instant,
 }
 
-impl Pace {
+impl MessageRate {
     const BURST: Duration = Duration::from_secs(2);
 
     fn new(per_second: u32) -> Self {
-        Self { interval: Duration::from_secs(1) / per_second, whole_at: Instant::now() }
+        Self { interval: Duration::from_secs(1) / per_second, full_at: Instant::now() }
     }
 
     fn allows(&mut self) -> bool {
         let now = Instant::now();
-        self.whole_at = self.whole_at.max(now) + self.interval;
-        self.whole_at <= now + Self::BURST
+        self.full_at = self.full_at.max(now) + self.interval;
+        self.full_at <= now + Self::BURST
     }
 }

@@ -1,4 +1,4 @@
-//! One who is connected.
+//! One connection, as the hub and its task see it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,51 +9,51 @@ use super::close_reason::CloseReason;
 use super::hub::Hub;
 use crate::services::account::principal::SocketPrincipal;
 
-/// What those who stay are told of one who left.
-pub(super) const LEFT: &str = "A client disconnected";
+/// The message to a room when a client disconnects.
+pub(super) const DISCONNECTED: &str = "A client disconnected";
 
-/// A connection, as the hub knows it.
+/// A connection, as the hub sees it.
 pub(super) struct Connection {
-    pub visitor: SocketPrincipal,
+    pub principal: SocketPrincipal,
     pub room: String,
     queue: mpsc::Sender<Utf8Bytes>,
-    end: OnceLock<CloseReason>,
-    ended: Notify,
+    close_reason: OnceLock<CloseReason>,
+    closed: Notify,
 }
 
 impl Connection {
-    pub fn new(visitor: SocketPrincipal, room: String, queue: mpsc::Sender<Utf8Bytes>) -> Self {
-        Self { visitor, room, queue, end: OnceLock::new(), ended: Notify::new() }
+    pub fn new(principal: SocketPrincipal, room: String, queue: mpsc::Sender<Utf8Bytes>) -> Self {
+        Self { principal, room, queue, close_reason: OnceLock::new(), closed: Notify::new() }
     }
 
-    /// Whether there was room for the text. That somebody left is told only to a queue that is half empty: who stays is
-    /// not to blame for how many leave.
+    /// Queues the text. Returns false when the queue is full. That a client disconnected is dropped when the queue is half
+    /// full, so that many disconnects at once do not close the other connections.
     pub fn offer(&self, text: &Utf8Bytes) -> bool {
-        if text.as_str() == LEFT && self.queue.capacity() <= self.queue.max_capacity() / 2 {
+        if text.as_str() == DISCONNECTED && self.queue.capacity() <= self.queue.max_capacity() / 2 {
             return true;
         }
         self.queue.try_send(text.clone()).is_ok()
     }
 
-    /// The first reason counts.
-    pub fn end(&self, end: CloseReason) {
-        if self.end.set(end).is_ok() {
-            self.ended.notify_one();
+    /// Asks the task of the connection to close it. The first reason counts.
+    pub fn close(&self, reason: CloseReason) {
+        if self.close_reason.set(reason).is_ok() {
+            self.closed.notify_one();
         }
     }
 
-    /// Waits for the end. For one who waits.
-    pub async fn ended(&self) -> CloseReason {
+    /// Waits for [`Self::close`]. Only the task of the connection may wait.
+    pub async fn closed(&self) -> CloseReason {
         loop {
-            if let Some(end) = self.end.get() {
-                return *end;
+            if let Some(reason) = self.close_reason.get() {
+                return *reason;
             }
-            self.ended.notified().await;
+            self.closed.notified().await;
         }
     }
 }
 
-/// A place among those who are connected, and what is said to it. Leaves when it is dropped.
+/// A connection, as its task sees it, with the messages that wait for it. The hub forgets it when it is dropped.
 pub struct Subscriber {
     hub: Hub,
     id: u64,
@@ -70,7 +70,7 @@ impl Subscriber {
         &self.hub
     }
 
-    /// What was said next. There is always one more to wait for: the connection holds a sender.
+    /// The next message. Never `None`, because the connection holds a sender.
     pub(super) async fn next(&mut self) -> Option<Utf8Bytes> {
         self.waiting.recv().await
     }

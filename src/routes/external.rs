@@ -1,4 +1,4 @@
-//! What another service knows.
+//! `/external-data` and `/combined-data`: data of the upstream service.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,12 +19,12 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_external_data)).routes(routes!(read_combined_data))
 }
 
-/// Read what the other service says.
+/// Read data of the upstream service.
 #[utoipa::path(
     get, path = "/external-data", tag = "external", security(("oauth2" = ["items:read"])),
     responses(
-        (status = OK, body = ExternalData), (status = BAD_GATEWAY, body = ErrorRead),
-        (status = GATEWAY_TIMEOUT, body = ErrorRead),
+        (status = OK, body = ExternalData), (status = NOT_FOUND, body = ErrorRead),
+        (status = BAD_GATEWAY, body = ErrorRead), (status = GATEWAY_TIMEOUT, body = ErrorRead),
     ),
 )]
 async fn read_external_data(
@@ -35,12 +35,12 @@ async fn read_external_data(
     external::read(&upstream, &trace).await.map(Json)
 }
 
-/// Read three things that the other service says, all at once.
+/// Read users, posts and comments of the upstream service, with three calls at the same time.
 #[utoipa::path(
     get, path = "/combined-data", tag = "external", security(("oauth2" = ["items:read"])), params(CombinedFilter),
     responses(
-        (status = OK, body = CombinedData), (status = BAD_GATEWAY, body = ErrorRead),
-        (status = GATEWAY_TIMEOUT, body = ErrorRead),
+        (status = OK, body = CombinedData), (status = NOT_FOUND, body = ErrorRead),
+        (status = BAD_GATEWAY, body = ErrorRead), (status = GATEWAY_TIMEOUT, body = ErrorRead),
     ),
 )]
 async fn read_combined_data(

@@ -27,6 +27,11 @@ use crate::state::AppState;
 /// Where the versioned part of the API begins.
 pub const API: &str = "/api/v1";
 
+/// The health routes, which the worker serves too.
+pub fn health() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().nest("/health", health::router())
+}
+
 /// All routes, with their documentation.
 pub fn router() -> OpenApiRouter<AppState> {
     // Responses to authenticated requests must not be cached.
@@ -47,7 +52,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .layer(no_store.clone());
     OpenApiRouter::new()
         .merge(root::router())
-        .nest("/health", health::router())
+        .merge(health())
         .merge(login::token_router().layer(no_store))
         .nest(API, api)
         .nest("/.well-known", well_known::router())

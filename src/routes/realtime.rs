@@ -19,8 +19,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(open_socket)).routes(routes!(read_events))
 }
 
-/// Open a WebSocket and enter a room: everybody in it, the sender included, is told each text as `Message: {text}`, and
-/// `A client disconnected` when somebody leaves.
+/// Open a WebSocket and join a room. Every client of the room, the sender included, gets each text as `Message: {text}`, and
+/// `A client disconnected` when a client leaves.
 #[utoipa::path(
     get, path = "/ws", tag = "realtime", security(("oauth2" = ["me"])), params(SocketQuery),
     responses(
@@ -42,8 +42,8 @@ async fn open_socket(
     Ok(response)
 }
 
-/// Listen to a room: the same texts as Server-Sent Events. Before the server ends the stream it sends an event `close`
-/// with the code that a WebSocket would be closed with, and the reason.
+/// Read the messages of a room as Server-Sent Events. Before the server ends the stream, it sends an event `close` with the
+/// close code of a WebSocket and the reason.
 #[utoipa::path(
     get, path = "/events", tag = "realtime", security(("oauth2" = ["me"])), params(EventsQuery),
     responses(
@@ -57,7 +57,7 @@ async fn read_events(
     ValidQuery(EventsQuery { room }): ValidQuery<EventsQuery>,
 ) -> Result<Response> {
     let subscriber = hub.admit(session.into(), room.into_inner())?;
-    // nginx would keep the events back until it has enough of them.
+    // nginx would buffer the events.
     let unbuffered = [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((unbuffered, realtime::events(subscriber)).into_response())
 }

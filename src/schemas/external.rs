@@ -1,4 +1,4 @@
-//! What another service says, as it is passed on.
+//! Data of the upstream service, as it is passed on.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use validator::Validate;
 
 use crate::validation::schema::{documented, documented_parameters};
 
-/// Whatever the other service says.
+/// The JSON of the upstream service.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ExternalData(#[schemars(schema_with = "anything")] pub Value);
 
@@ -16,26 +16,26 @@ fn anything(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["object", "array", "string", "number", "boolean", "null"] })
 }
 
-/// What three calls said.
+/// The results of three calls.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CombinedData {
-    /// The other service's users.
+    /// The users.
     #[schemars(schema_with = "anything")]
     pub users: Value,
-    /// Its posts.
+    /// The posts.
     #[schemars(schema_with = "anything")]
     pub posts: Value,
-    /// Its comments.
+    /// The comments.
     #[schemars(schema_with = "anything")]
     pub comments: Value,
-    /// The parts that could not be had, which are null.
+    /// The names of the parts that failed, which are null.
     pub failed: Vec<String>,
 }
 
 /// Whether a part may be missing.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct CombinedFilter {
-    /// Answer what there is, and name what failed, instead of failing as a whole.
+    /// Return the parts that succeed and name those that failed, instead of failing as a whole.
     #[serde(default)]
     pub partial: bool,
 }

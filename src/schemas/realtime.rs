@@ -1,4 +1,4 @@
-//! What is said when a connection for messages is opened.
+//! The parameters of `/ws` and `/events`.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use crate::validation::schema::documented_parameters;
 
 static ROOM: LazyLock<Regex> = LazyLock::new(|| text::pattern("^[a-zA-Z0-9_-]*$"));
 
-/// A room, by its name: 1 to 64 of `[a-zA-Z0-9_-]`. It is there while somebody is in it.
+/// The name of a room: 1 to 64 of `[a-zA-Z0-9_-]`. A room exists while clients are connected to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Room(String);
@@ -22,7 +22,7 @@ impl Room {
     const MIN: usize = 1;
     const MAX: usize = 64;
 
-    /// The room's name.
+    /// The name.
     #[must_use]
     pub fn into_inner(self) -> String {
         self.0
@@ -61,17 +61,17 @@ impl JsonSchema for Room {
     }
 }
 
-/// How a socket is opened.
+/// The parameters of a WebSocket.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct SocketQuery {
-    /// A ticket, in place of an access token in the header. An access token is no ticket.
+    /// A ticket, instead of an access token in the header. An access token is not accepted here.
     pub ticket: Option<String>,
-    /// The room to enter.
+    /// The room to join.
     #[serde(default)]
     pub room: Room,
 }
 
-/// Which events are wanted.
+/// The parameters of the events.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct EventsQuery {
     /// The room to listen to.

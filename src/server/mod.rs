@@ -34,7 +34,7 @@ use crate::core::config::ServerSettings;
 /// The whole application: what the server calls for each request.
 pub type App = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
-/// Request line and headers together, in bytes; more is answered 431. hyper allows 100 headers.
+/// The largest request line and headers together, in bytes. Larger ones get 431, and so do more than 100 headers.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// How long to wait after a failed accept, as when the process has no file descriptors left.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -94,7 +94,7 @@ async fn accept(
 /// Serves the requests of one connection.
 async fn serve_connection(stream: TcpStream, peer: Peer, app: App, settings: ServerSettings, readiness: Readiness) {
     let mut stream = TimeoutStream::new(stream);
-    // A client that does not read its response.
+    // For clients that do not read their response.
     stream.set_write_timeout(Some(Duration::from_secs(settings.body_timeout_seconds)));
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 enum Phase {
     #[default]
     Serving,
-    /// `/health/ready` answers 503, so that the load balancer sends no more requests. Everything else goes on.
+    /// `/health/ready` returns 503, so that the load balancer sends no more requests. Everything else goes on.
     Draining,
     /// No new connections. Requests, jobs and sockets finish.
     Stopping,
@@ -22,7 +22,7 @@ enum Phase {
 pub struct Dependencies {
     /// Why the database cannot be used, if it cannot.
     pub database_error: Option<Arc<str>>,
-    /// Whether Redis is configured and does not answer. The process goes on with local limits.
+    /// Whether Redis is configured and does not respond. The process goes on with local limits.
     pub is_degraded: bool,
 }
 
@@ -34,7 +34,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Starts the shutdown: `/health/ready` answers 503 from now on.
+    /// Starts the shutdown: `/health/ready` returns 503 from now on.
     pub fn drain(&self) {
         self.phase.send_replace(Phase::Draining);
     }

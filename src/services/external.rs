@@ -1,4 +1,4 @@
-//! What another service knows.
+//! Data of the upstream service.
 
 use futures_util::future::join3;
 use serde_json::Value;
@@ -8,18 +8,18 @@ use crate::error::Result;
 use crate::schemas::external::{CombinedData, CombinedFilter, ExternalData};
 use crate::upstream::Upstream;
 
-/// One call.
+/// Makes one call.
 ///
 /// # Errors
-/// 502 when the other service fails, 504 when it takes too long.
+/// 404 when the upstream service says so, 502 when it fails, 504 when it does not respond in time.
 pub async fn read(upstream: &Upstream, trace: &TraceContext) -> Result<ExternalData> {
     Ok(ExternalData(upstream.get("data", trace).await?))
 }
 
-/// Three calls at once: as slow as the slowest.
+/// Makes three calls at the same time.
 ///
 /// # Errors
-/// As for [`read`]; with `partial` only when all three fail.
+/// As for [`read`], for the first part that fails; with `partial` only when all three fail.
 pub async fn combine(upstream: &Upstream, trace: &TraceContext, filter: CombinedFilter) -> Result<CombinedData> {
     let get = |path| upstream.get(path, trace);
     let (users, posts, comments) = join3(get("users"), get("posts"), get("comments")).await;

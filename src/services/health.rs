@@ -1,4 +1,4 @@
-//! Checks the dependencies in the background, so that a health request costs nothing and no request waits for a check.
+//! Checks the dependencies in the background, so that health requests cost nothing and never wait.
 
 use std::time::Duration;
 
@@ -12,39 +12,40 @@ use crate::rate_limit::Limiter;
 use crate::schemas::message::Health;
 use crate::server::{Dependencies, Readiness};
 
-/// How long the database may take to answer before it counts as down.
+/// How long the database may take to respond before it counts as down.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The time between two checks.
+/// The time between two checks. With [`TIMEOUT`] it is the time in which an outage is noticed.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Checks the database and Redis again and again. The database is asked over a connection of its own: those of the pool
-/// may all be waiting for a lock.
+/// Checks the database and Redis until the process ends. The database check has a connection of its own, because those of
+/// the pool may all be waiting for a lock.
 pub async fn monitor(settings: DatabaseSettings, limiter: &Limiter, readiness: &Readiness) {
     let settings = DatabaseSettings { max_connections: 1, ..settings };
     let mut connection = None;
     loop {
-        let checked = timeout(TIMEOUT, check_database(&settings, connection.take())).await;
+        let check = timeout(TIMEOUT, check_database(&settings, connection.take()));
+        let (checked, is_degraded) = tokio::join!(check, limiter.is_degraded());
         let database_error = match checked {
             Ok(Ok(open)) => {
                 connection = Some(open);
                 None
             }
             Ok(Err(error)) => Some(error.to_string().into()),
-            Err(_) => Some("the database does not answer".into()),
+            Err(_) => Some("the database does not respond".into()),
         };
-        let is_degraded = limiter.is_degraded().await;
-        if readiness.report(Dependencies { database_error: database_error.clone(), is_degraded }) {
-            if let Some(error) = &database_error {
+        let dependencies = Dependencies { database_error, is_degraded };
+        if readiness.report(dependencies.clone()) {
+            if let Some(error) = dependencies.database_error {
                 tracing::error!(%error, "the database is unavailable");
             } else {
-                tracing::info!(is_degraded, "dependencies changed: the database is available");
+                tracing::info!(is_degraded, "the database is available");
             }
         }
         sleep(CHECK_INTERVAL).await;
     }
 }
 
-/// Uses the open connection or a new one, and returns it if the database answers.
+/// Pings the database over the open connection or a new one, and returns the connection.
 async fn check_database(settings: &DatabaseSettings, connection: Option<Db>) -> Result<Db, DbErr> {
     let connection = match connection {
         Some(connection) => connection,

@@ -1,14 +1,14 @@
-//! Stops calling what is down.
+//! The circuit breaker: stops calls to a service that is down.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures in a row after which nobody calls any more...
+/// Failures in a row that open the circuit.
 const FAILURES: u32 = 5;
-/// ...for so long; then one call finds out, and the others wait for what it says.
-const RETRY_DELAY: Duration = Duration::from_secs(5);
+/// How long the circuit stays open. Then one call tries whether the service is back.
+const OPEN_FOR: Duration = Duration::from_secs(5);
 
 /// Counts failures in a row.
 #[derive(Debug, Default)]
@@ -21,21 +21,21 @@ struct State {
 }
 
 impl Breaker {
-    /// Whether a call may be made. Of those that ask after a pause, one may.
+    /// Whether a call may be made. When the circuit was open long enough, one call may.
     pub fn allows(&self, now: Instant) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match state.open_until {
             Some(until) if now < until => false,
             Some(_) => {
-                state.open_until = Some(now + RETRY_DELAY);
+                state.open_until = Some(now + OPEN_FOR);
                 true
             }
             None => true,
         }
     }
 
-    /// What came of a call.
-    pub fn note(&self, succeeded: bool, now: Instant) {
+    /// Records the outcome of a call.
+    pub fn record(&self, succeeded: bool, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if succeeded {
             *state = State::default();
@@ -43,7 +43,7 @@ impl Breaker {
         }
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES {
-            state.open_until = Some(now + RETRY_DELAY);
+            state.open_until = Some(now + OPEN_FOR);
         }
     }
 }

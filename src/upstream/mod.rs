@@ -1,5 +1,5 @@
-//! The one other service that this one calls over HTTP. A call is bounded in every way: in time, in size, in tries,
-//! and in how long a service that is down is called at all.
+//! The client of the upstream service. Calls are limited in time, size and retries, and a circuit breaker stops calls
+//! while the service is down.
 
 pub mod breaker;
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -16,76 +16,86 @@ use breaker::Breaker;
 use crate::core::config::UpstreamSettings;
 use crate::core::trace_context::TraceContext;
 
-/// How long it may take to connect.
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Idle connections that are kept.
-const POOL: usize = 32;
-/// The rest before the first retry; it doubles with each.
-const BACKOFF: Duration = Duration::from_millis(50);
+/// Idle connections that are kept open.
+const MAX_IDLE_CONNECTIONS: usize = 32;
+/// The delay before the first retry. It doubles with each further one.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Calls the other service. Clones share its connections.
+/// Calls the upstream service. Clones share the connections and the circuit breaker.
 #[derive(Clone)]
 pub struct Upstream(Arc<Inner>);
 
 struct Inner {
-    /// Where the service is, and what calls it.
+    /// The service's address and the HTTP client. `None` without `upstream.base_url`.
     target: Option<(Url, Client)>,
     settings: UpstreamSettings,
     breaker: Breaker,
-    /// Makes that those who failed together do not come again together.
+    /// Spreads the retries of calls that failed together.
     jitter: AtomicU32,
 }
 
-/// Why there is no answer.
+/// Why a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
-    /// It is not there, or answers what is no answer.
-    #[error("the upstream failed")]
-    Failed,
-    /// It takes too long.
-    #[error("the upstream takes too long")]
-    TooSlow,
+    /// The service is down: it cannot be reached, or responds with 5xx.
+    #[error("the upstream service is down")]
+    Down,
+    /// The service does not respond in time.
+    #[error("the upstream service timed out")]
+    TimedOut,
+    /// The service responds with 404.
+    #[error("the upstream service does not have it")]
+    NotFound,
+    /// The service is up, but the response cannot be used: another status, no JSON, or too large.
+    #[error("the upstream service sent an unusable response")]
+    Unusable,
 }
 
-/// What came of one try.
+impl UpstreamError {
+    /// Whether the circuit breaker counts it. The others say that the service works.
+    fn is_outage(self) -> bool {
+        matches!(self, Self::Down | Self::TimedOut)
+    }
+}
+
+/// A failed attempt.
 enum Attempt {
-    Answer(Value),
-    /// It may be better next time.
-    Retryable,
-    /// It will be no better next time.
-    Fatal,
+    /// The next attempt may succeed.
+    Retryable(UpstreamError),
+    /// The next attempt would fail too.
+    Fatal(UpstreamError),
 }
 
 impl Upstream {
-    /// As `upstream` in the settings says. Does not connect yet.
+    /// Creates the client from the `upstream` settings. Does not connect.
     ///
     /// # Errors
-    /// For an address that is none; names the setting.
+    /// When the address is invalid. The message names the setting.
     pub fn new(settings: &UpstreamSettings) -> Result<Self, String> {
         let target = settings.base_url.as_deref().map(connect).transpose()?;
         let breaker = Breaker::default();
         Ok(Self(Arc::new(Inner { target, settings: settings.clone(), breaker, jitter: AtomicU32::default() })))
     }
 
-    /// The JSON at a path below the service's address. Attempt again when it fails in a way that may pass, all tries
-    /// together within `upstream.timeout_seconds`. Only reading is tried again.
+    /// Reads the JSON at a path below the service's address. Outages and 429 are retried, all attempts together within
+    /// `upstream.timeout_seconds`.
     ///
     /// # Errors
-    /// When there is no answer, also without asking while the service is known to be down.
+    /// When the call fails. While the service is known to be down, it fails without a call.
     pub async fn get(&self, path: &str, trace: &TraceContext) -> Result<Value, UpstreamError> {
         let inner = &*self.0;
-        let Some((base, client)) = &inner.target else { return Err(UpstreamError::Failed) };
-        let Ok(url) = base.join(path) else { return Err(UpstreamError::Failed) };
+        let Some((base, client)) = &inner.target else { return Err(UpstreamError::Down) };
+        let Ok(url) = base.join(path) else { return Err(UpstreamError::Unusable) };
         let now = Instant::now();
         if !inner.breaker.allows(now) {
-            return Err(UpstreamError::Failed);
+            return Err(UpstreamError::Down);
         }
         let deadline = now + Duration::from_secs(inner.settings.timeout_seconds);
-        let outcome = match timeout_at(deadline, inner.tries(client, url, trace)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(UpstreamError::TooSlow),
-        };
-        inner.breaker.note(outcome.is_ok(), Instant::now());
+        let timed_out = |_| Err(UpstreamError::TimedOut);
+        let outcome = timeout_at(deadline, inner.get_with_retries(client, url, trace)).await.unwrap_or_else(timed_out);
+        inner.breaker.record(!outcome.as_ref().is_err_and(|error| error.is_outage()), Instant::now());
         outcome
     }
 }
@@ -94,8 +104,8 @@ fn connect(base: &str) -> Result<(Url, Client), String> {
     let url = format!("{}/", base.trim_end_matches('/')).parse();
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .pool_max_idle_per_host(POOL)
-        // A redirect would lead out of where the operator has pointed.
+        .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+        // A redirect could lead anywhere.
         .redirect(reqwest::redirect::Policy::none())
         .build();
     match (url, client) {
@@ -109,66 +119,66 @@ fn connect(base: &str) -> Result<(Url, Client), String> {
 }
 
 impl Inner {
-    async fn tries(&self, client: &Client, url: Url, trace: &TraceContext) -> Result<Value, UpstreamError> {
-        for retry in 0..=self.settings.retries {
-            match self.try_once(client, url.clone(), trace).await {
-                Attempt::Answer(answer) => return Ok(answer),
-                Attempt::Fatal => break,
-                Attempt::Retryable if retry < self.settings.retries => sleep(self.rest(retry)).await,
-                Attempt::Retryable => {}
+    async fn get_with_retries(&self, client: &Client, url: Url, trace: &TraceContext) -> Result<Value, UpstreamError> {
+        let mut retries = 0;
+        loop {
+            match self.attempt(client, url.clone(), trace).await {
+                Ok(value) => return Ok(value),
+                Err(Attempt::Retryable(_)) if retries < self.settings.retries => sleep(self.retry_delay(retries)).await,
+                Err(Attempt::Retryable(error) | Attempt::Fatal(error)) => return Err(error),
             }
+            retries += 1;
         }
-        Err(UpstreamError::Failed)
     }
 
-    async fn try_once(&self, client: &Client, url: Url, trace: &TraceContext) -> Attempt {
+    async fn attempt(&self, client: &Client, url: Url, trace: &TraceContext) -> Result<Value, Attempt> {
         let path = url.path().to_owned();
         let mut request = client.get(url);
         for (name, value) in trace.headers() {
             request = request.header(name, value);
         }
-        let mut response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                // Its text has the whole address, which may hold a secret.
-                tracing::warn!(path, cause = %error.without_url(), "the upstream cannot be reached");
-                return Attempt::Retryable;
-            }
-        };
+        let response = request.send().await.map_err(|error| {
+            // The message would contain the whole URL, which may hold a secret.
+            tracing::warn!(path, cause = %error.without_url(), "the upstream service cannot be reached");
+            Attempt::Retryable(UpstreamError::Down)
+        })?;
         let status = response.status();
         if status != StatusCode::OK {
-            tracing::warn!(path, %status, "the upstream refuses");
-            let may_pass = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-            return if may_pass { Attempt::Retryable } else { Attempt::Fatal };
+            tracing::warn!(path, %status, "the upstream service responded with an error");
+            return Err(match status {
+                StatusCode::NOT_FOUND => Attempt::Fatal(UpstreamError::NotFound),
+                StatusCode::TOO_MANY_REQUESTS => Attempt::Retryable(UpstreamError::Unusable),
+                status if status.is_server_error() => Attempt::Retryable(UpstreamError::Down),
+                _ => Attempt::Fatal(UpstreamError::Unusable),
+            });
         }
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() <= self.settings.max_body_bytes => body.extend(chunk),
-                Ok(Some(_)) => {
-                    tracing::warn!(path, "the upstream answers more than upstream.max_body_bytes");
-                    return Attempt::Fatal;
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::warn!(path, cause = %error.without_url(), "the upstream breaks off");
-                    return Attempt::Retryable;
-                }
-            }
-        }
-        serde_json::from_slice(&body).map_or_else(
-            |_| {
-                tracing::warn!(path, "the upstream answers no JSON");
-                Attempt::Fatal
-            },
-            Attempt::Answer,
-        )
+        let body = self.read_body(response, &path).await?;
+        serde_json::from_slice(&body).map_err(|_| {
+            tracing::warn!(path, "the upstream service sent no JSON");
+            Attempt::Fatal(UpstreamError::Unusable)
+        })
     }
 
-    /// Twice as long each time, and between half and the whole of that.
-    fn rest(&self, retry: u32) -> Duration {
-        let whole = BACKOFF * 2_u32.saturating_pow(retry);
+    async fn read_body(&self, mut response: Response, path: &str) -> Result<Vec<u8>, Attempt> {
+        let mut body = Vec::new();
+        let broken_off = |error: reqwest::Error| {
+            tracing::warn!(path, cause = %error.without_url(), "the upstream service broke off its response");
+            Attempt::Retryable(UpstreamError::Down)
+        };
+        while let Some(chunk) = response.chunk().await.map_err(broken_off)? {
+            if body.len() + chunk.len() > self.settings.max_body_bytes {
+                tracing::warn!(path, "the response of the upstream service is over upstream.max_body_bytes");
+                return Err(Attempt::Fatal(UpstreamError::Unusable));
+            }
+            body.extend(chunk);
+        }
+        Ok(body)
+    }
+
+    /// Doubles with each retry; the actual delay lies between half and the whole of that.
+    fn retry_delay(&self, retries: u32) -> Duration {
+        let longest = FIRST_RETRY_DELAY * 2_u32.saturating_pow(retries);
         let step = self.jitter.fetch_add(7, Ordering::Relaxed) % 16;
-        whole / 2 + whole / 32 * step
+        longest / 2 + longest / 32 * step
     }
 }

@@ -146,7 +146,7 @@ async fn a_superuser_is_created_once() {
     assert!(success && said.contains("root@example.com"), "{said}");
     for email in ["root@example.com", "ROOT@example.com"] {
         let (success, said) = create(email, "s3cr3t-7f3a of another house\n");
-        assert!(!success && said.contains("exists already"), "{said}");
+        assert!(!success && said.contains("already exists"), "{said}");
     }
     for (email, password) in
         [("no address", "s3cr3t-7f3a of the house\n"), ("ann@example.com", "s3cr3t\n"), ("ann@example.com", "")]
@@ -185,7 +185,7 @@ async fn the_doctor_says_what_is_not_well_and_no_value() {
     let database = TestDatabase::migrated().await;
     let smtp = format!("smtp://keel:{MARKER}@127.0.0.1:1");
     let said = fails(keel(folder.path(), &database, &["doctor"]).env("SMTP_URL", smtp));
-    assert!(said.contains("mail.smtp_url: the server does not answer"), "{said}");
+    assert!(said.contains("mail.smtp_url: the server does not respond"), "{said}");
     let database = TestDatabase::empty().await;
     let said = fails(keel(folder.path(), &database, &["doctor"]).env("PORT", MARKER).env("SECRET_KEY", MARKER));
     assert!(said.contains("server.port") && said.contains("auth.secret_key"), "{said}");

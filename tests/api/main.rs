@@ -18,6 +18,7 @@ mod drift;
 mod email_token;
 mod external;
 mod forged;
+mod health;
 mod hostile;
 mod http;
 mod idempotency;

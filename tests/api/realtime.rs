@@ -1,4 +1,4 @@
-//! `/ws` and `/events`: against a real server, with real sockets.
+//! `/ws` and `/events`, on a real server with real sockets.
 
 mod ending;
 mod events;
@@ -13,7 +13,7 @@ use crate::support::TestApp;
 use crate::support::websocket::Chat;
 
 #[tokio::test]
-async fn everybody_in_the_room_hears_what_is_said_the_speaker_too() {
+async fn message_reaches_every_client_of_the_room_and_its_sender() {
     let app = TestApp::start().await;
     let server = app.listen().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
@@ -28,9 +28,9 @@ async fn everybody_in_the_room_hears_what_is_said_the_speaker_too() {
     assert_eq!(ann.hear().await, "Message: hello back");
 }
 
-/// From the moment on at which it was let in, a client misses nothing. On several threads, so that it can.
+/// On several threads, so that the message can overtake the handshake.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_said_right_after_the_handshake_is_heard() {
+async fn message_right_after_the_handshake_is_delivered() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
@@ -45,7 +45,7 @@ async fn what_is_said_right_after_the_handshake_is_heard() {
 }
 
 #[tokio::test]
-async fn those_who_stay_are_told_who_leaves() {
+async fn room_is_told_when_a_client_disconnects() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
@@ -60,7 +60,7 @@ async fn those_who_stay_are_told_who_leaves() {
 }
 
 #[tokio::test]
-async fn rooms_hear_nothing_of_one_another_and_who_names_none_is_in_the_lobby() {
+async fn rooms_are_separate_and_lobby_is_the_default() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
@@ -74,7 +74,7 @@ async fn rooms_hear_nothing_of_one_another_and_who_names_none_is_in_the_lobby() 
 }
 
 #[tokio::test]
-async fn what_is_said_at_once_comes_whole_and_in_one_order_for_all() {
+async fn concurrent_messages_arrive_whole_and_in_the_same_order() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
@@ -102,9 +102,8 @@ async fn what_is_said_at_once_comes_whole_and_in_one_order_for_all() {
     assert!(orders.iter().all(|order| *order == orders[0]));
 }
 
-/// The server's own timers are for requests.
 #[tokio::test]
-async fn a_silent_socket_outlives_every_time_limit_of_requests() {
+async fn idle_socket_outlives_request_timeouts() {
     let app = TestApp::with(|settings| {
         settings.server.header_timeout_seconds = 1;
         settings.server.body_timeout_seconds = 1;

@@ -1,6 +1,6 @@
-//! The server on a real socket: what it does with clients that are slow, silent, rude or many, and how
-//! it ends.
+//! The server on a real socket: slow, silent and many clients, framing, and the shutdown.
 
+mod framing;
 mod stopping;
 
 use std::convert::Infallible;
@@ -19,10 +19,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tower::util::BoxCloneSyncService;
 
+use crate::support::TestApp;
 use crate::support::app::settings;
 use crate::support::socket::{TIMEOUT, TestServer};
 
-/// Settings under which nothing but what a test changes comes to its end in the time of a test.
+/// Settings whose timeouts no test reaches, except for those that it changes.
 fn patient(change: impl FnOnce(&mut ServerSettings)) -> ServerSettings {
     let mut settings = settings().server;
     settings.header_timeout_seconds = 600;
@@ -36,7 +37,7 @@ async fn start(router: Router, change: impl FnOnce(&mut ServerSettings)) -> Test
     TestServer::start(BoxCloneSyncService::new(router), patient(change), Readiness::default()).await
 }
 
-/// `/` answers at once; `/gate` says in `entered` that it was asked, and answers when the gate opens.
+/// `/` responds at once. `/gate` reports in `entered` that its handler runs, and responds when the gate opens.
 struct Gate {
     opened: Arc<Semaphore>,
     entered: mpsc::UnboundedReceiver<()>,
@@ -55,7 +56,7 @@ fn gated() -> (Router, Gate) {
 }
 
 impl Gate {
-    /// Until somebody stands at the gate.
+    /// Waits until the handler runs.
     async fn entered(&mut self) {
         timeout(TIMEOUT, self.entered.recv()).await.expect("the handler runs").unwrap();
     }
@@ -66,13 +67,13 @@ impl Gate {
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_is_dropped() {
+async fn client_that_sends_nothing_is_dropped() {
     let server = start(gated().0, |settings| settings.header_timeout_seconds = 1).await;
     assert!(server.connect().await.closed().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_client_that_stops_in_the_middle_of_the_head_is_dropped() {
+async fn client_that_stops_within_its_headers_is_dropped() {
     let server = start(gated().0, |settings| settings.header_timeout_seconds = 1).await;
     let mut client = server.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: testserver\r\nX-Slow: ").await;
@@ -80,12 +81,12 @@ async fn a_client_that_stops_in_the_middle_of_the_head_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_head_that_trickles_has_the_same_time_as_any() {
+async fn headers_that_trickle_in_are_dropped_after_the_header_timeout() {
     let server = start(gated().0, |settings| settings.header_timeout_seconds = 1).await;
     let mut client = server.connect().await;
     let trickle = async {
         client.send("GET / HTTP/1.1\r\nHost: testserver\r\nX-Slow: ").await;
-        // Ends when the server has closed the connection, and not before.
+        // Ends when the server has closed the connection.
         while tokio::io::AsyncWriteExt::write_all(&mut client.0, b"x").await.is_ok() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -94,7 +95,7 @@ async fn a_head_that_trickles_has_the_same_time_as_any() {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_for_the_next_request_but_not_for_ever() {
+async fn idle_connection_is_closed_after_the_header_timeout() {
     let server = start(gated().0, |settings| settings.header_timeout_seconds = 1).await;
     let mut client = server.connect().await;
     for _ in 0..3 {
@@ -104,10 +105,10 @@ async fn a_connection_is_kept_for_the_next_request_but_not_for_ever() {
 }
 
 #[tokio::test]
-async fn every_request_of_a_connection_has_the_whole_time() {
+async fn header_timeout_starts_again_with_every_request() {
     let server = start(gated().0, |settings| settings.header_timeout_seconds = 2).await;
     let mut client = server.connect().await;
-    // Longer than the time of one request, all together; each alone far from it.
+    // All requests together take longer than the timeout.
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert_eq!(client.get("/").await.body, b"hello");
@@ -115,7 +116,7 @@ async fn every_request_of_a_connection_has_the_whole_time() {
 }
 
 #[tokio::test]
-async fn slow_clients_do_not_hold_up_the_others() {
+async fn slow_clients_do_not_delay_others() {
     let server = start(gated().0, |_| {}).await;
     let mut slow = Vec::new();
     for _ in 0..200 {
@@ -126,7 +127,7 @@ async fn slow_clients_do_not_hold_up_the_others() {
     assert_eq!(server.connect().await.get("/").await.status, 200);
 }
 
-/// A body without end, which tells when it is given up.
+/// An endless body that reports when it is dropped.
 struct Endless(mpsc::UnboundedSender<()>);
 
 impl Drop for Endless {
@@ -145,17 +146,17 @@ impl hyper::body::Body for Endless {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_its_answer_is_dropped() {
-    let (end, mut given_up) = mpsc::unbounded_channel();
+async fn client_that_never_reads_its_response_is_dropped() {
+    let (end, mut dropped) = mpsc::unbounded_channel();
     let router = Router::new().route("/", get(async move || Body::new(Endless(end))));
     let server = start(router, |settings| settings.body_timeout_seconds = 1).await;
     let mut client = server.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: testserver\r\n\r\n").await;
-    timeout(TIMEOUT, given_up.recv()).await.expect("the answer is given up").unwrap();
+    timeout(TIMEOUT, dropped.recv()).await.expect("the response is dropped").unwrap();
 }
 
 #[tokio::test]
-async fn a_connection_over_the_limit_waits_for_its_turn() {
+async fn connection_over_the_limit_waits() {
     let (router, mut gate) = gated();
     let server = start(router, |settings| settings.max_connections = 1).await;
     let mut first = server.connect().await;
@@ -165,7 +166,7 @@ async fn a_connection_over_the_limit_waits_for_its_turn() {
     let mut second = server.connect().await;
     second.send("GET / HTTP/1.1\r\nHost: testserver\r\n\r\n").await;
     let early = timeout(Duration::from_millis(200), second.0.readable()).await;
-    assert!(early.is_err(), "nothing is said before the first one has gone");
+    assert!(early.is_err(), "no response before the first connection is closed");
 
     gate.open();
     assert_eq!(first.answer().await.body, b"through");
@@ -174,7 +175,7 @@ async fn a_connection_over_the_limit_waits_for_its_turn() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_makes_room() {
+async fn client_that_disconnects_frees_its_connection() {
     let (router, mut gate) = gated();
     let server = start(router, |settings| settings.max_connections = 1).await;
     let mut first = server.connect().await;
@@ -182,4 +183,14 @@ async fn a_client_that_goes_away_makes_room() {
     gate.entered().await;
     drop(first);
     assert_eq!(server.connect().await.get("/").await.body, b"hello");
+}
+
+#[tokio::test]
+async fn body_that_does_not_arrive_in_time_is_a_408_and_the_connection_is_closed() {
+    let app = TestApp::with(|settings| settings.server.body_timeout_seconds = 1).await;
+    let mut client = app.listen().await.connect().await;
+    let head = "POST /token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
+    client.send(format!("{head}\r\nContent-Length: 99\r\n\r\nusername=")).await;
+    assert_eq!(client.answer().await.status, 408);
+    assert!(client.closed().await.is_empty());
 }

@@ -169,6 +169,8 @@ pub struct MailSettings {
     pub from: String,
     #[schemars(regex(pattern = r"^https?://[^\s]+$"))]
     pub frontend_url: String,
+    #[schemars(range(min = 1, max = 300))]
+    pub timeout_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -30,6 +30,9 @@ pub enum Job {
     Notification(Notification),
 }
 
+/// The kinds that send mails. Together they get only a share of the worker's slots, because a mail server may be slow.
+pub const MAIL_KINDS: [&str; 3] = ["email_change_notice", "email_token", "notification"];
+
 /// Runs the job. `id` is the same for every attempt.
 pub(super) async fn run(context: &Context, id: Uuid, job: Job) -> Result<(), Failure> {
     match job {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keel::core::clock::Clock;
 use keel::core::database::begin_write;
@@ -49,7 +49,7 @@ fn by_recipient(mails: &[String]) -> HashMap<String, HashSet<String>> {
 }
 
 #[tokio::test]
-async fn a_mail_that_was_acknowledged_is_sent_after_a_kill() {
+async fn acknowledged_mail_is_sent_after_a_kill() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Silent).await;
     let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
@@ -59,7 +59,7 @@ async fn a_mail_that_was_acknowledged_is_sent_after_a_kill() {
         let body = notification(&format!("bob{index}@example.org"));
         assert_eq!(post(address, "/notifications", &token, &body).await.unwrap(), 202);
     }
-    // SIGKILL, while eight of them are under way.
+    // SIGKILL, while six of them are being sent.
     drop(process);
     smtp.mood.send_replace(Mood::Good);
     let again = Process::spawn(with(&mut keel(folder.path(), &database, &["worker"]), &smtp));
@@ -69,7 +69,7 @@ async fn a_mail_that_was_acknowledged_is_sent_after_a_kill() {
 }
 
 #[tokio::test]
-async fn nothing_that_was_acknowledged_is_lost_when_a_process_is_killed_at_work() {
+async fn acknowledged_items_and_mails_survive_a_kill_under_load() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Good).await;
     let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
@@ -125,7 +125,36 @@ async fn nothing_that_was_acknowledged_is_lost_when_a_process_is_killed_at_work(
 }
 
 #[tokio::test]
-async fn serve_leaves_jobs_to_workers_when_it_is_told_so() {
+async fn sigterm_returns_jobs_that_hang_to_the_queue_after_a_third_of_the_grace_period() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let smtp = Smtp::start(Mood::Silent).await;
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    serve.env("SMTP_URL", smtp.url()).env("APP__SERVER__SHUTDOWN_GRACE_SECONDS", "18");
+    serve.env("APP__MAIL__TIMEOUT_SECONDS", "300");
+    let mut process = Process::spawn(&mut serve);
+    let address = process.address();
+    let token = log_in(address).await;
+    for index in 0..3 {
+        let body = notification(&format!("bob{index}@example.org"));
+        assert_eq!(post(address, "/notifications", &token, &body).await.unwrap(), 202);
+    }
+    let db = database.connect().await;
+    let running = async {
+        while queue::count(&db, Status::Running).await.unwrap() < 3 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(TIMEOUT, running).await.expect("the jobs run");
+    let started = Instant::now();
+    process.terminate();
+    assert!(process.ended().await.success());
+    assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
+    let queued = queue::list(&db, Status::Queued, 10).await.unwrap();
+    assert_eq!(queued.iter().map(|job| job.attempts).collect::<Vec<_>>(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn serve_leaves_jobs_to_workers_without_in_process() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Good).await;
     let mut serve = keel(folder.path(), &database, &["serve"]);
@@ -142,7 +171,7 @@ async fn serve_leaves_jobs_to_workers_when_it_is_told_so() {
 }
 
 #[tokio::test]
-async fn dead_letters_are_listed_sent_again_and_deleted() {
+async fn dead_letters_are_listed_retried_and_purged() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let jobs = |arguments: &[&str]| succeeds(&mut keel(folder.path(), &database, &[&["jobs"], arguments].concat()));
     let db = database.connect().await;
@@ -173,7 +202,7 @@ async fn dead_letters_are_listed_sent_again_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_second_listener_tells_prometheus_of_the_jobs() {
+async fn metrics_listener_reports_jobs() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Strict).await;
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! `serve`: from its start to its end, good or bad.
+//! `serve` and `worker` as real processes.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -13,28 +13,28 @@ use super::{bare, fails, folder, keel, succeeds};
 use crate::support::database::TestDatabase;
 use crate::support::socket::{RawAnswer, Socket, TIMEOUT};
 
-/// A process that serves; killed when the test is over.
+/// A process, which is killed when the test ends.
 pub(super) struct Process {
     child: Child,
     log: mpsc::Receiver<String>,
 }
 
 impl Process {
-    /// On a port that is free, which the log tells.
+    /// Starts it on a free port, which it logs.
     pub(super) fn spawn(command: &mut Command) -> Self {
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, log) = mpsc::channel();
-        // The pipe has to be read to its end, or the process would wait for that.
+        // The process would block if nothing read the pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
         Self { child, log }
     }
 
-    /// The address, once it listens there. It is told once.
+    /// Waits until the process logs its address.
     pub(super) fn address(&self) -> SocketAddr {
         let mut said = Vec::new();
         loop {
-            let line = self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("it does not listen: {said:#?}"));
+            let line = self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("the process does not listen: {said:#?}"));
             if let Some((_, address)) = line.split_once("listening on http://") {
                 return address.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
             }
@@ -84,7 +84,7 @@ pub(super) async fn log_in(address: SocketAddr) -> String {
 }
 
 #[tokio::test]
-async fn nothing_has_to_be_configured() {
+async fn serve_starts_without_configuration() {
     let folder = folder();
     let process = Process::spawn(&mut bare(folder.path(), &[]));
     let address = process.address();
@@ -126,7 +126,7 @@ async fn the_default_superuser_is_created_on_loopback_only() {
 }
 
 #[tokio::test]
-async fn a_healthcheck_asks_the_running_server() {
+async fn healthcheck_asks_the_running_server() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
     let port = process.address().port().to_string();
@@ -140,7 +140,40 @@ async fn a_healthcheck_asks_the_running_server() {
 }
 
 #[tokio::test]
-async fn it_ends_well_when_it_is_asked_to() {
+async fn healthcheck_asks_the_running_worker() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let process = Process::spawn(&mut keel(folder.path(), &database, &["worker"]));
+    let address = process.address();
+    succeeds(keel(folder.path(), &database, &["healthcheck"]).env("PORT", address.port().to_string()));
+    assert_eq!(Socket::connect(address).await.get("/health/live").await.status, 200);
+    assert_eq!(Socket::connect(address).await.get("/api/v1/users/me").await.status, 404);
+}
+
+/// Each connection takes a file descriptor of the process, and so does each one to the database.
+#[tokio::test]
+async fn server_without_file_descriptors_goes_on_when_clients_leave() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    let keel = keel(folder.path(), &database, &["serve"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 60; exec \"$0\" serve"]).arg(keel.get_program()).current_dir(folder.path());
+    limited.env_clear().envs(keel.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut process = Process::spawn(&mut limited);
+    let address = process.address();
+    let mut clients = Vec::new();
+    for _ in 0..80 {
+        clients.push(Socket::connect(address).await);
+    }
+    // The last ones wait in the system's queue.
+    let mut waiting = clients.pop().unwrap();
+    waiting.send("GET /health/live HTTP/1.1\r\nHost: testserver\r\n\r\n").await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(process.child.try_wait().unwrap().is_none(), "the process runs");
+    drop(clients);
+    assert_eq!(waiting.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_process_with_success() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
     let mut idle = Socket::connect(process.address()).await;
@@ -151,7 +184,7 @@ async fn it_ends_well_when_it_is_asked_to() {
 }
 
 #[tokio::test]
-async fn it_ends_in_time_when_a_client_stalls() {
+async fn stalled_client_delays_the_end_for_the_grace_period_only() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let mut command = keel(folder.path(), &database, &["serve"]);
     let mut process = Process::spawn(command.env("APP__SERVER__SHUTDOWN_GRACE_SECONDS", "1"));
@@ -165,7 +198,7 @@ async fn it_ends_in_time_when_a_client_stalls() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told() {
+async fn port_that_is_in_use_is_named() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -174,7 +207,7 @@ async fn a_port_that_is_taken_is_told() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_a_kill() {
+async fn acknowledged_write_survives_a_kill() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
     let address = process.address();
@@ -194,7 +227,7 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
 }
 
 #[tokio::test]
-async fn several_can_start_on_an_empty_database_at_once() {
+async fn processes_that_start_together_migrate_an_empty_database_once() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let processes = [(); 3].map(|()| Process::spawn(&mut keel(folder.path(), &database, &["serve"])));
     for process in &processes {

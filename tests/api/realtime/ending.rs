@@ -1,4 +1,4 @@
-//! What closes a socket from outside: the end of its session, and of the process.
+//! Sockets that end with their session or with the process.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::support::socket::TestServer;
 use crate::support::websocket::{Chat, Events};
 use crate::support::{Client, TestApp};
 
-/// Within which the end of a session reaches every process.
+/// The time in which every process notices the end of a session.
 const NOTICED: Duration = Duration::from_secs(5);
 
-/// A socket of his here and one on another process, and a stream of events.
+/// A socket here, one on another process, and a stream of events.
 struct Open {
     sockets: [Chat; 2],
     events: Events,
@@ -34,10 +34,10 @@ impl Open {
     async fn are_closed(mut self) {
         let closed = async {
             for chat in &mut self.sockets {
-                assert_eq!(chat.closed().await, (1008, "the session has ended".to_owned()));
+                assert_eq!(chat.closed().await, (1008, "session expired".to_owned()));
             }
             let said = self.events.ended().await;
-            assert!(said.contains("event: close\ndata: 1008 the session has ended\n"), "{said}");
+            assert!(said.contains("event: close\ndata: 1008 session expired\n"), "{said}");
         };
         timeout(NOTICED, closed).await.expect("it is noticed in time");
     }
@@ -48,7 +48,7 @@ async fn two(app: &TestApp) -> [TestServer; 2] {
 }
 
 #[tokio::test]
-async fn a_logout_closes_what_its_session_has_open_on_every_process_and_nothing_else() {
+async fn logout_closes_the_connections_of_its_session_alone_on_every_process() {
     let app = TestApp::start().await;
     let (servers, ann, bob) = (two(&app).await, app.user("ann").await, app.user("bob").await);
     let token: Value = app.log_in("ann", PASSWORD).await.ok();
@@ -67,7 +67,7 @@ async fn a_logout_closes_what_its_session_has_open_on_every_process_and_nothing_
 }
 
 #[tokio::test]
-async fn whatever_else_ends_a_session_closes_what_it_has_open() {
+async fn every_end_of_a_session_closes_its_connections() {
     let app = TestApp::start().await;
     let (servers, root) = (two(&app).await, app.superuser("root").await);
 
@@ -96,7 +96,7 @@ async fn whatever_else_ends_a_session_closes_what_it_has_open() {
 }
 
 #[tokio::test]
-async fn a_socket_ends_with_the_token_that_opened_it() {
+async fn socket_is_closed_when_its_token_expires() {
     let app = TestApp::with(|settings| settings.auth.access_token_seconds = 600).await;
     let (servers, ann) = (two(&app).await, app.user("ann").await);
     let ticket: Value = ann.post("/ws/ticket", json!({})).await.ok();
@@ -112,7 +112,7 @@ async fn a_socket_ends_with_the_token_that_opened_it() {
 }
 
 #[tokio::test]
-async fn this_process_does_not_wait_for_its_next_look() {
+async fn logout_on_the_same_process_closes_sockets_at_once() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let mut chat = Chat::enter(server.address, ann.token.as_ref().unwrap(), "kitchen").await;
@@ -123,18 +123,18 @@ async fn this_process_does_not_wait_for_its_next_look() {
 }
 
 #[tokio::test]
-async fn when_the_process_stops_every_client_is_told_and_the_end_waits_for_them() {
+async fn shutdown_closes_every_connection_with_1001_and_waits_for_it() {
     let app = TestApp::with(|settings| settings.server.shutdown_grace_seconds = 600).await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
     let mut chat = Chat::enter(server.address, token, "kitchen").await;
     let events = Events::enter(server.address, token, "kitchen").await;
-    // One that never reads, and one that has not come further than its handshake.
+    // It never reads.
     let _silent = Chat::enter(server.address, token, "kitchen").await;
     server.signal();
-    assert_eq!(chat.closed().await, (1001, "the server stops".to_owned()));
+    assert_eq!(chat.closed().await, (1001, "server shutting down".to_owned()));
     let said = events.ended().await;
-    assert!(said.contains("event: close\ndata: 1001 the server stops\n"), "{said}");
+    assert!(said.contains("event: close\ndata: 1001 server shutting down\n"), "{said}");
     let before = Instant::now();
     server.ended().await;
     assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
@@ -142,7 +142,7 @@ async fn when_the_process_stops_every_client_is_told_and_the_end_waits_for_them(
 }
 
 #[tokio::test]
-async fn sockets_stay_open_while_the_process_only_drains() {
+async fn draining_process_keeps_sockets_open() {
     let app = TestApp::with(|settings| settings.server.drain_delay_seconds = 600).await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let mut chat = Chat::enter(server.address, ann.token.as_ref().unwrap(), "kitchen").await;

@@ -6,7 +6,7 @@ use crate::support::TestApp;
 use crate::support::websocket::{Chat, Events};
 
 #[tokio::test]
-async fn the_room_is_heard_as_events() {
+async fn messages_of_the_room_arrive_as_events() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
@@ -14,7 +14,7 @@ async fn the_room_is_heard_as_events() {
     let mut chat = Chat::enter(server.address, token, "kitchen").await;
     chat.say("hello").await;
     assert_eq!(events.hear().await, "data: Message: hello");
-    // Several lines are one event.
+    // A message of several lines is one event.
     chat.say("one\ntwo\r\n\rthree").await;
     let lines = events.until("three\n\n").await;
     assert_eq!(lines.matches("data: ").count(), 5, "{lines}");
@@ -23,7 +23,7 @@ async fn the_room_is_heard_as_events() {
 }
 
 #[tokio::test]
-async fn they_come_one_by_one_uncompressed_and_are_kept_nowhere() {
+async fn events_are_neither_buffered_compressed_nor_cached() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
@@ -42,7 +42,7 @@ async fn they_come_one_by_one_uncompressed_and_are_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn no_deadline_of_requests_ends_them_and_they_say_that_they_are_there() {
+async fn events_outlive_request_timeouts_and_send_keep_alives() {
     let app = TestApp::with(|settings| {
         settings.server.header_timeout_seconds = 1;
         settings.server.body_timeout_seconds = 1;
@@ -59,9 +59,8 @@ async fn no_deadline_of_requests_ends_them_and_they_say_that_they_are_there() {
     assert_eq!(events.hear().await, "data: from the service itself");
 }
 
-/// Who only listens is nobody whom the room has known.
 #[tokio::test]
-async fn a_listener_that_goes_away_is_not_told_of_and_makes_room() {
+async fn listener_that_disconnects_is_forgotten_without_a_message() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
@@ -69,11 +68,11 @@ async fn a_listener_that_goes_away_is_not_told_of_and_makes_room() {
     drop(Events::enter(server.address, token, "kitchen").await);
     chat.hears_nothing().await;
     let gone = async {
-        // It is noticed when something is to be written at the latest.
+        // It is noticed at the next write at the latest.
         while app.state.hub.connections() > 1 {
             app.state.hub.publish("kitchen", "x");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(crate::support::socket::TIMEOUT, gone).await.expect("it is forgotten");
+    tokio::time::timeout(crate::support::socket::TIMEOUT, gone).await.expect("the listener is forgotten");
 }

@@ -1,4 +1,4 @@
-//! Several processes, and the Redis between them.
+//! Several processes with one Redis.
 
 use tokio::time::timeout;
 
@@ -8,12 +8,12 @@ use crate::support::redis::redis_url;
 use crate::support::socket::TIMEOUT;
 use crate::support::websocket::{Chat, Events};
 
-/// Redis is there for other tests as well.
+/// A room of this test alone: other tests use the same Redis.
 fn room() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// Says it until the other one hears it: a process that was just started is about to listen.
+/// Sends the text until the other client gets it: a process that was just started may not have subscribed yet.
 async fn reaches(speaker: &mut Chat, listener: &mut Chat, text: &str) {
     let reached = async {
         loop {
@@ -30,7 +30,7 @@ async fn reaches(speaker: &mut Chat, listener: &mut Chat, text: &str) {
 }
 
 #[tokio::test]
-async fn what_is_said_on_one_process_is_heard_once_on_every_other() {
+async fn message_reaches_the_clients_of_every_process_once() {
     let Some(redis) = redis_url() else { return };
     let app = TestApp::with(|settings| settings.redis.url = Some(redis.into())).await;
     let (here, there) = (app.listen().await, app.listen_elsewhere().await);
@@ -47,7 +47,7 @@ async fn what_is_said_on_one_process_is_heard_once_on_every_other() {
     }
     for n in 0..20 {
         let said = format!("Message: {n}\n a  b ");
-        // What comes back from Redis is not said a second time.
+        // The message that comes back from Redis is not delivered again.
         assert_eq!(ann.hear().await, said);
         assert_eq!(bob.hear().await, said);
         assert!(events.hear().await.starts_with(&format!("data: Message: {n}")));
@@ -58,7 +58,28 @@ async fn what_is_said_on_one_process_is_heard_once_on_every_other() {
 }
 
 #[tokio::test]
-async fn while_redis_is_cut_off_each_process_goes_on_by_itself_and_joins_again_when_it_is_back() {
+async fn services_with_another_redis_prefix_get_no_messages() {
+    let Some(redis) = redis_url() else { return };
+    let mut chats = Vec::new();
+    let (prefix, room) = (room(), room());
+    let mut apps = Vec::new();
+    for prefix in [&prefix, &prefix, &format!("{prefix}-staging")] {
+        let app = TestApp::with(|settings| {
+            settings.redis.url = Some(redis.into());
+            settings.redis.prefix.clone_from(prefix);
+        })
+        .await;
+        let (server, ann) = (app.listen().await, app.user("ann").await);
+        chats.push(Chat::enter(server.address, ann.token.as_ref().unwrap(), &room).await);
+        apps.push((app, server));
+    }
+    let [production, same, staging] = &mut chats[..] else { panic!() };
+    reaches(production, same, "hello").await;
+    staging.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn redis_outage_limits_messages_to_their_process_until_it_is_back() {
     let Some(redis) = redis_url() else { return };
     let server = redis.strip_prefix("redis://").unwrap().trim_end_matches('/').to_owned();
     let (address, is_open) = cuttable(server).await;
@@ -82,13 +103,13 @@ async fn while_redis_is_cut_off_each_process_goes_on_by_itself_and_joins_again_w
     }
 
     is_open.send_replace(true);
-    // What was said in the meantime is not heard later.
+    // Messages of the outage are not delivered later.
     reaches(&mut ann, &mut bob, "back").await;
     reaches(&mut bob, &mut ann, "back here, too").await;
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_delays_nobody() {
+async fn missing_redis_delays_no_message() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let app = TestApp::with(|settings| settings.redis.url = Some(format!("redis://{nobody}").into())).await;
     let (server, ann) = (app.listen().await, app.user("ann").await);

@@ -1,4 +1,4 @@
-//! How the server ends.
+//! The shutdown.
 
 use axum::http::StatusCode;
 use tokio::net::TcpStream;
@@ -8,7 +8,7 @@ use super::{gated, patient, start};
 use crate::support::TestApp;
 use crate::support::socket::{Socket, TIMEOUT, TestServer};
 
-/// Until nobody listens any more.
+/// Waits until connections are refused.
 async fn refuses_connections(server: &TestServer) {
     let refused = async {
         while TcpStream::connect(server.address).await.is_ok() {
@@ -25,7 +25,7 @@ async fn at_the_gate(server: &TestServer) -> Socket {
 }
 
 #[tokio::test]
-async fn the_process_is_not_ready_from_the_signal_on_but_still_serves() {
+async fn draining_process_is_not_ready_and_still_serves() {
     let app = TestApp::start().await;
     let settings = patient(|settings| settings.drain_delay_seconds = 600);
     let server = TestServer::start(app.app.clone(), settings, app.state.readiness.clone()).await;
@@ -45,7 +45,7 @@ async fn the_process_is_not_ready_from_the_signal_on_but_still_serves() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_answered() {
+async fn request_in_flight_gets_its_response() {
     let (router, mut gate) = gated();
     let server = start(router, |_| {}).await;
     let mut client = at_the_gate(&server).await;
@@ -59,12 +59,12 @@ async fn a_request_in_flight_is_answered() {
 }
 
 #[tokio::test]
-async fn idle_connections_do_not_hold_up_the_end() {
+async fn idle_connections_are_closed_at_once() {
     let server = start(gated().0, |_| {}).await;
     let mut used = server.connect().await;
     assert_eq!(used.get("/").await.status, 200);
     let unused = server.connect().await;
-    // Connections are taken in turn: once this one is served, the one before it has been taken.
+    // Connections are accepted in order: once this one is served, the one before it was accepted.
     assert_eq!(server.connect().await.get("/").await.status, 200);
     server.signal();
     server.ended().await;
@@ -72,7 +72,7 @@ async fn idle_connections_do_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn a_stalled_request_holds_up_the_end_for_the_grace_period_only() {
+async fn stalled_handler_delays_the_end_for_the_grace_period_only() {
     let (router, mut gate) = gated();
     let server = start(router, |settings| settings.shutdown_grace_seconds = 1).await;
     let _client = at_the_gate(&server).await;
@@ -82,7 +82,7 @@ async fn a_stalled_request_holds_up_the_end_for_the_grace_period_only() {
 }
 
 #[tokio::test]
-async fn a_client_that_stalls_in_its_head_holds_up_the_end_for_the_grace_period_only() {
+async fn stalled_client_delays_the_end_for_the_grace_period_only() {
     let server = start(gated().0, |settings| settings.shutdown_grace_seconds = 1).await;
     let mut client = server.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: ").await;
@@ -92,7 +92,7 @@ async fn a_client_that_stalls_in_its_head_holds_up_the_end_for_the_grace_period_
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_grace_period() {
+async fn second_signal_ends_the_grace_period() {
     let (router, mut gate) = gated();
     let server = start(router, |_| {}).await;
     let _client = at_the_gate(&server).await;
@@ -104,7 +104,7 @@ async fn a_second_signal_ends_the_grace_period() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_drain_delay_and_everything_else() {
+async fn second_signal_ends_the_drain_delay_and_the_grace_period() {
     let (router, mut gate) = gated();
     let server = start(router, |settings| settings.drain_delay_seconds = 600).await;
     let _client = at_the_gate(&server).await;
@@ -115,7 +115,7 @@ async fn a_second_signal_ends_the_drain_delay_and_everything_else() {
 }
 
 #[tokio::test]
-async fn a_server_at_its_limit_of_connections_ends_like_any_other() {
+async fn server_at_its_connection_limit_stops() {
     let (router, mut gate) = gated();
     let server = start(router, |settings| settings.max_connections = 1).await;
     let mut client = at_the_gate(&server).await;

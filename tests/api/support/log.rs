@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::sync::{LazyLock, Once};
 
-use keel::core::telemetry::is_discreet;
+use keel::core::telemetry::is_free_of_secrets;
 use regex::RegexSet;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
@@ -39,7 +39,7 @@ pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let lines = fmt::layer().with_ansi(false).with_writer(|| Watch);
-        tracing_subscriber::registry().with(filter_fn(is_discreet)).with(lines).init();
+        tracing_subscriber::registry().with(filter_fn(is_free_of_secrets)).with(lines).init();
     });
 }
 

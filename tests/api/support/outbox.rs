@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::sync::Mutex;
 
+use chrono::TimeDelta;
 use keel::jobs::Context;
 use keel::jobs::worker::work_off;
 use tempfile::TempDir;
@@ -22,7 +23,9 @@ impl Outbox {
 
     /// The mails that were not read yet, as text, oldest first. Runs all due jobs before.
     pub async fn unread(&self) -> Vec<String> {
-        work_off(&self.jobs, self.jobs.accounts.now()).await.unwrap();
+        // A second more, for jobs that these jobs queue.
+        let until = self.jobs.accounts.now() + TimeDelta::seconds(1);
+        work_off(&self.jobs, until).await.unwrap();
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
         // Unfinished files have another extension.

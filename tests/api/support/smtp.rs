@@ -1,4 +1,4 @@
-//! A mail server, as good or as bad as a test wants it (RFC 5321).
+//! A mail server (RFC 5321) that works or fails as a test needs.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,17 +13,19 @@ use super::socket::TIMEOUT;
 /// How the server behaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mood {
-    /// Takes every mail.
+    /// Accepts every mail.
     Good,
-    /// Hangs up on everybody.
+    /// Closes every connection.
     Gone,
-    /// Says nothing.
+    /// Never responds.
     Silent,
-    /// Takes a mail, and hangs up instead of saying so.
+    /// Accepts a mail, and hangs up instead of confirming it.
     Forgetful,
-    /// Has no such mailbox, and never will.
+    /// Never confirms a mail.
+    HangsAfterData,
+    /// Refuses every recipient.
     Strict,
-    /// Wants somebody else to log in.
+    /// Refuses the login.
     Locked,
 }
 
@@ -63,7 +65,7 @@ impl Smtp {
         format!("smtp://{}", self.address)
     }
 
-    /// All mails, once there are so many.
+    /// All accepted mails, once there are `count`.
     pub async fn mails(&self, count: usize) -> Vec<String> {
         let mut counted = self.count.clone();
         let enough = timeout(TIMEOUT, counted.wait_for(|taken| *taken >= count)).await;
@@ -91,7 +93,7 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
                 let _ = moods.changed().await;
                 return Ok(());
             }
-            Mood::Good | Mood::Forgetful | Mood::Strict | Mood::Locked => {}
+            Mood::Good | Mood::Forgetful | Mood::HangsAfterData | Mood::Strict | Mood::Locked => {}
         }
         if !answer.is_empty() {
             client.write_all(format!("{answer}\r\n").as_bytes()).await?;
@@ -103,6 +105,10 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
         if let Some(text) = &mut mail {
             answer.clear();
             if line == ".\r\n" {
+                if mood == Mood::HangsAfterData {
+                    let _ = moods.changed().await;
+                    return Ok(());
+                }
                 take(mail.take().unwrap());
                 if *moods.borrow() == Mood::Forgetful {
                     return Ok(());
@@ -121,7 +127,10 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
                 mail = Some(String::new());
                 "354 go on".to_owned()
             }
-            "QUIT" => return Ok(()),
+            "QUIT" => {
+                client.write_all(b"221 bye\r\n").await?;
+                return Ok(());
+            }
             _ => "250 test".to_owned(),
         };
     }

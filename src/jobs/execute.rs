@@ -1,0 +1,90 @@
+//! Runs one job and records its outcome.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use sea_orm::DbErr;
+use tokio::time::{sleep, timeout};
+
+use super::lease::{self, ClaimedJob, LeaseOptions};
+use super::{Context, Failure, Retry, kinds, within_timeout};
+use crate::core::telemetry::milliseconds;
+
+/// The wait before an outcome that could not be recorded is recorded again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Runs a job and records its outcome.
+pub(super) async fn execute(context: &Context, options: &LeaseOptions, claimed: &ClaimedJob) {
+    let started = Instant::now();
+    let outcome = run(context, claimed).await;
+    let elapsed = started.elapsed();
+    metrics::histogram!("job_duration_seconds", "kind" => claimed.kind.clone()).record(elapsed.as_secs_f64());
+    let recorded = record(context, options, claimed, &outcome).await;
+    log(claimed, elapsed, &outcome, recorded);
+}
+
+async fn run(context: &Context, claimed: &ClaimedJob) -> Result<(), Failure> {
+    // The kind may be one of another version of the program: an operator may retry it.
+    let job = claimed.job.clone().map_err(|error| Failure { error, retry: Retry::Never })?;
+    let limit = Duration::from_secs(context.settings.timeout_seconds);
+    // A job that panics must not end the worker.
+    let run = AssertUnwindSafe(kinds::run(context, claimed.id, job)).catch_unwind();
+    let failed = |error: &str| Err(Failure { error: error.to_owned(), retry: Retry::WithBackoff });
+    match timeout(limit, run).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => failed("panicked"),
+        Err(_) => failed("timed out"),
+    }
+}
+
+/// Records the outcome, and tries again as long as the lease may last: otherwise a job that is done would run again.
+/// Returns the time of the next attempt.
+async fn record(
+    context: &Context,
+    options: &LeaseOptions,
+    claimed: &ClaimedJob,
+    outcome: &Result<(), Failure>,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let db = &context.accounts.db;
+    let (started, lease) = (Instant::now(), options.lease.to_std().unwrap_or_default());
+    loop {
+        let now = context.accounts.now();
+        let recorded = match outcome {
+            Ok(()) => within_timeout(lease::done(db, claimed, now)).await.map(|()| None),
+            Err(failure) => within_timeout(lease::failed(db, options, claimed, failure, now)).await,
+        };
+        if recorded.is_ok() || started.elapsed() >= lease {
+            return recorded;
+        }
+        sleep(RETRY_DELAY).await;
+    }
+}
+
+fn log(
+    claimed: &ClaimedJob,
+    elapsed: Duration,
+    outcome: &Result<(), Failure>,
+    recorded: Result<Option<DateTime<Utc>>, DbErr>,
+) {
+    let ClaimedJob { id, kind, attempt, .. } = claimed;
+    let count = |outcome| metrics::counter!("jobs_total", "kind" => kind.clone(), "outcome" => outcome).increment(1);
+    match (outcome, recorded) {
+        (_, Err(error)) => {
+            tracing::warn!(%id, kind, %error, "the outcome of a job could not be recorded: it will run again");
+        }
+        (Ok(()), Ok(_)) => {
+            count("done");
+            tracing::info!(%id, kind, attempt, duration_ms = milliseconds(elapsed), "job done");
+        }
+        (Err(Failure { error, .. }), Ok(Some(retry_at))) => {
+            count("failed");
+            tracing::warn!(%id, kind, attempt, error, %retry_at, "job failed");
+        }
+        (Err(Failure { error, .. }), Ok(None)) => {
+            count("dead");
+            tracing::error!(%id, kind, attempt, error, "job failed permanently");
+        }
+    }
+}

@@ -28,7 +28,7 @@ fn user(name: &str) -> Value {
 }
 
 async fn count(root: &Client) -> u64 {
-    root.get("/users").await.ok::<UserPage>().count
+    root.get("/users").await.ok::<UserPage>().count.unwrap()
 }
 
 /// A new login of root: tokens expire before keys do.

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
 use super::app::build;
 use super::{Client, TestApp};
-use keel::middleware::App;
+use keel::server::App;
 
 /// The same application as in another process, whose statements are recorded.
 pub struct Recorder {

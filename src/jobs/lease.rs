@@ -8,8 +8,8 @@ use sea_orm::sea_query::{Expr, LockBehavior, LockType, Query};
 use sea_orm::{ColumnTrait, Condition, DbBackend, DbErr, EntityTrait, ExprTrait, Order, QueryFilter, UpdateMany};
 use uuid::Uuid;
 
-use super::kinds::{Job, MAIL_KINDS};
 use super::Failure;
+use super::kinds::{Job, MAIL_KINDS};
 use super::retry::{Failed, Retry};
 use crate::core::database::Db;
 use crate::entities::job::{Column, Entity, Model, Status};

@@ -58,12 +58,7 @@ pub async fn enqueue_now(accounts: &AccountContext, job: &Job) -> Result<()> {
     Ok(())
 }
 
-async fn insert(
-    transaction: &DatabaseTransaction,
-    job: &Job,
-    priority: i16,
-    run_at: DateTime<Utc>,
-) -> Result<Uuid> {
+async fn insert(transaction: &DatabaseTransaction, job: &Job, priority: i16, run_at: DateTime<Utc>) -> Result<Uuid> {
     let id = Uuid::now_v7();
     let payload = serde_json::to_value(job).map_err(Error::internal)?;
     let row = ActiveModel {
@@ -138,6 +133,7 @@ pub async fn purge(db: &Db, ids: &[Uuid]) -> Result<u64, DbErr> {
 /// # Errors
 /// When the database cannot be reached.
 pub async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<u64> {
-    let expired = Condition::all().add(Column::Status.eq(Status::Done)).add(Column::FinishedAt.lt(now - DONE_RETENTION));
+    let expired =
+        Condition::all().add(Column::Status.eq(Status::Done)).add(Column::FinishedAt.lt(now - DONE_RETENTION));
     Ok(Entity::delete_many().filter(expired).exec(db).await?.rows_affected)
 }

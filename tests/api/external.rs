@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use futures_util::future::join_all;
-use keel::schemas::external::CombinedData;
 use keel::core::trace_context::TraceContext;
+use keel::schemas::external::CombinedData;
 use keel::upstream::UpstreamError;
 use keel::upstream::breaker::Breaker;
 use serde_json::{Value, json};

@@ -12,12 +12,12 @@ use chrono::TimeDelta;
 use keel::core::clock::Clock;
 use keel::core::database::begin_write;
 use keel::entities::job::Model;
+use keel::jobs::Context;
 use keel::jobs::kinds::Job;
 use keel::jobs::kinds::notification::Notification;
 use keel::jobs::lease::{Kinds, LeaseOptions, claim};
 use keel::jobs::queue::{self, Status};
 use keel::jobs::worker::{work, work_off};
-use keel::jobs::Context;
 use keel::mail::Mailer;
 use keel::schemas::text::Email;
 use keel::server::Readiness;
@@ -121,7 +121,10 @@ async fn failed_job_is_retried_with_backoff_and_then_dead() {
     for attempt in 1..=3 {
         let now = app.state.accounts.clock.now();
         work_off(&broken, broken.accounts.now()).await.unwrap();
-        let [job] = &[with_status(&app, Status::Queued).await, with_status(&app, Status::Dead).await].concat()[..] else { panic!() };
+        let [job] = &[with_status(&app, Status::Queued).await, with_status(&app, Status::Dead).await].concat()[..]
+        else {
+            panic!()
+        };
         assert_eq!((job.attempts, job.last_error.is_some()), (attempt, true));
         delays.push((job.run_at - now).num_milliseconds());
         // It does not run earlier.

@@ -39,8 +39,7 @@ pub enum Job {
 }
 
 /// The kinds that send mails. Together they get only a share of the worker's slots, because a mail server may be slow.
-pub const MAIL_KINDS: [&str; 5] =
-    ["email_verification", "link_mail", "notice", "notification", "password_recovery"];
+pub const MAIL_KINDS: [&str; 5] = ["email_verification", "link_mail", "notice", "notification", "password_recovery"];
 
 /// An address that was entered, and the client that sent it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -34,7 +34,8 @@ impl Process {
     pub(super) fn address(&self) -> SocketAddr {
         let mut said = Vec::new();
         loop {
-            let line = self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("the process does not listen: {said:#?}"));
+            let line =
+                self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("the process does not listen: {said:#?}"));
             if let Some((_, address)) = line.split_once("listening on http://") {
                 return address.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
             }

@@ -43,10 +43,9 @@ async fn ambiguous_request_is_refused_and_the_connection_closed() {
 #[tokio::test]
 async fn content_length_beside_transfer_encoding_gets_one_response_and_a_closed_connection() {
     let server = echo().await;
-    for headers in [
-        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-    ] {
+    for headers in
+        ["Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"]
+    {
         let request = format!("POST / HTTP/1.1\r\nHost: testserver\r\n{headers}\r\n3\r\nabc\r\n0\r\n\r\n{NEXT}");
         let response = closed_after(&server, &request).await;
         assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with("abc"), "{headers}: {response}");

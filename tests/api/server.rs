@@ -188,7 +188,8 @@ async fn client_that_disconnects_frees_its_connection() {
 #[tokio::test]
 async fn body_that_does_not_arrive_in_time_is_a_408_and_the_connection_is_closed() {
     let app = TestApp::with(|settings| settings.server.body_timeout_seconds = 1).await;
-    let mut client = app.listen().await.connect().await;
+    let server = app.listen().await;
+    let mut client = server.connect().await;
     let head = "POST /token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
     client.send(format!("{head}\r\nContent-Length: 99\r\n\r\nusername=")).await;
     assert_eq!(client.answer().await.status, 408);

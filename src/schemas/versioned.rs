@@ -1,12 +1,12 @@
-//! What a client reads together with the version it is in.
+//! Resources with a version.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that is changed under `If-Match`, and the version it is in.
+/// A resource that can be changed under `If-Match`, with its version.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Versioned<T> {
-    /// What the body of the answer says.
+    /// The body of the response.
     pub data: T,
-    /// Counts the changes: the `ETag`.
+    /// Counts the changes; sent as `ETag`.
     pub version: i64,
 }

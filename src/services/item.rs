@@ -275,7 +275,7 @@ pub async fn update(
 /// Deletes the item.
 ///
 /// # Errors
-/// 404 when it is missing or somebody else's, 412 when it is in none of the `expected` versions.
+/// 404 if the item does not exist or is not visible to the caller, 412 if its version is none of those `expected`.
 pub async fn delete(db: &Db, caller: &User, id: Uuid, expected: Option<Vec<i64>>) -> Result<()> {
     let transaction = begin_write(db).await?;
     lock(&transaction, caller, id, expected).await?;

@@ -14,18 +14,24 @@ use crate::validation::schema::Problem;
 
 /// How a list is sorted: by a key that is never null, ties broken by id in the same direction. An index over key and id
 /// makes every page equally cheap.
-pub(super) struct Sorting<E: EntityTrait, K> {
+pub struct Sorting<E: EntityTrait, K> {
     /// The order's name. A cursor of another order is refused.
-    pub(super) name: &'static str,
-    pub(super) key: Expr,
-    pub(super) id: E::Column,
-    pub(super) order: Order,
+    pub name: &'static str,
+    /// What is sorted by.
+    pub key: Expr,
+    /// What breaks ties.
+    pub id: E::Column,
+    /// The direction of both.
+    pub order: Order,
     /// Key and id of a row.
-    pub(super) position: fn(&E::Model) -> (K, Uuid),
+    pub position: fn(&E::Model) -> (K, Uuid),
 }
 
 /// A page of what is selected, newest first.
-pub(super) async fn newest_first<E>(
+///
+/// # Errors
+/// 422 for a cursor of another list.
+pub async fn newest_first<E>(
     db: &impl ConnectionTrait,
     select: Select<E>,
     (created_at, id): (E::Column, E::Column),
@@ -44,7 +50,7 @@ where
 ///
 /// # Errors
 /// 422 for a cursor of another list.
-pub(super) async fn read<E, K>(
+pub async fn read<E, K>(
     db: &impl ConnectionTrait,
     select: Select<E>,
     sorting: Sorting<E, K>,
@@ -53,7 +59,7 @@ pub(super) async fn read<E, K>(
 where
     E: EntityTrait,
     E::Model: FromQueryResult + Send + Sync,
-    K: SortKey + Into<Value>,
+    K: SortKey + Clone + Into<Value>,
 {
     let (skip, limit) = (skip.unsigned_abs(), limit.unsigned_abs());
     let part = match &cursor {
@@ -81,14 +87,19 @@ fn sorted<E: EntityTrait, K>(select: Select<E>, sorting: &Sorting<E, K>) -> Sele
 }
 
 /// The condition for rows behind the cursor.
-fn follows<E: EntityTrait, K: SortKey + Into<Value>>(sorting: &Sorting<E, K>, cursor: &Cursor) -> Result<Expr> {
+fn follows<E: EntityTrait, K: SortKey + Clone + Into<Value>>(sorting: &Sorting<E, K>, cursor: &Cursor) -> Result<Expr> {
     let Some((key, id)) = cursor.position::<K>(sorting.name) else {
         let loc = vec!["query".into(), "cursor".into()];
         return Err(Error::Invalid(vec![Problem::value_error(loc, "The cursor does not belong to this list")]));
     };
     let row = Expr::tuple([sorting.key.clone(), Expr::col(sorting.id.as_column_ref())]);
-    let last = Expr::tuple([Expr::value(key), Expr::value(id)]);
-    Ok(if sorting.order == Order::Desc { row.lt(last) } else { row.gt(last) })
+    let last = Expr::tuple([Expr::value(key.clone()), Expr::value(id)]);
+    // The second condition follows from the first. SQLite needs it to find its place in an index over an expression,
+    // and passes over entries with the same key then.
+    Ok(match sorting.order {
+        Order::Desc => row.lt(last).and(sorting.key.clone().lte(key)),
+        _ => row.gt(last).and(sorting.key.clone().gte(key)),
+    })
 }
 
 async fn count<E: EntityTrait>(db: &impl ConnectionTrait, select: Select<E>) -> Result<u64> {

@@ -38,16 +38,12 @@ pub(super) async fn of_items(db: &impl ConnectionTrait, items: &[Uuid]) -> Resul
 /// `item_id` is among these, as one parameter: a list of parameters would be another statement for each length.
 fn is_one_of(backend: DbBackend, items: &[Uuid]) -> Expr {
     let join = |id: fn(&Uuid) -> String| items.iter().map(id).collect::<Vec<_>>().join(",");
-    match backend {
-        DbBackend::Postgres => {
-            let array = format!("{{{}}}", join(Uuid::to_string));
-            Expr::cust_with_values("item_tags.item_id = ANY (CAST($1 AS uuid[]))", [array])
-        }
-        _ => {
-            let array = format!("[{}]", join(|id| format!("\"{}\"", id.simple())));
-            Expr::cust_with_values("item_tags.item_id IN (SELECT unhex(value) FROM json_each(?))", [array])
-        }
+    if backend == DbBackend::Postgres {
+        let array = format!("{{{}}}", join(Uuid::to_string));
+        return Expr::cust_with_values("item_tags.item_id = ANY (CAST($1 AS uuid[]))", [array]);
     }
+    let array = format!("[{}]", join(|id| format!("\"{}\"", id.simple())));
+    Expr::cust_with_values("item_tags.item_id IN (SELECT unhex(value) FROM json_each(?))", [array])
 }
 
 /// The ids of the items that have the tag.

@@ -1,8 +1,49 @@
-//! Reads and checks what a client sends: [`ValidJson`], [`ValidQuery`], [`ValidPath`], [`ValidForm`].
+//! Reads and checks what a client sends: [`ValidJson`], [`ValidQuery`], [`ValidPath`], [`ValidForm`], and [`Both`] for
+//! two of them at once.
 //!
-//! A type states its rules once, with `#[derive(Deserialize, Validate, JsonSchema)]`. A valid request costs one typed
-//! deserialisation and one `validate()`. Only a refused one is read again as plain JSON and checked against the JSON
-//! Schema of the same type, which finds all problems at once ([`schema`]).
+//! # One type, three uses
+//! A request type states its rules once:
+//!
+//! ```ignore
+//! #[derive(Deserialize, Validate, JsonSchema)]
+//! pub struct ItemCreate {
+//!     /// The item's name.
+//!     #[validate(length(min = 1, max = 255))]
+//!     pub title: String,
+//!     pub available_from: Option<Timestamp>,
+//! }
+//! documented!(ItemCreate);
+//! ```
+//!
+//! From it come
+//! 1. **the document**: `schemars` reads the fields, their comments and the `validate` attributes. `documented!` and
+//!    `documented_parameters!` put the result into the OpenAPI document (`schema/document.rs`).
+//! 2. **the fast path**: a valid request costs one typed deserialisation and one `validate()`, and nothing else.
+//! 3. **complete errors**: only a refused request is read again, as untyped JSON, and checked against the JSON Schema of
+//!    the same type ([`schema::problems`]). That lists every problem at once, located and named as FastAPI does it. What
+//!    only `validate()` finds, such as a broken rule over two members, is added.
+//!
+//! # The two paths agree
+//! What the typed path accepts, the schema has to accept, and the other way round. Where serde and JSON Schema differ by
+//! nature, `strict.rs` corrects serde on every level: no list for an object, `30.0` is an integer, `NaN` is no number.
+//! Where a text has a format, the type and the schema call the same function (`schema/formats.rs`). If they still
+//! disagree, the client gets "Input cannot be read" at the place, and the contract test (`tests/api/contract/`) fails:
+//! it derives inputs at and past every rule of the document, for every operation, and for every type in
+//! `contract/types.rs`.
+//!
+//! | a field of type | is documented as |
+//! | --- | --- |
+//! | `String`, with `length` and `regex` | `string` |
+//! | `i32`, `i64`, `u8`, …, with `range` | `integer` with its format and bounds |
+//! | `f64` (`schemars` does not read `exclusive_min`: `#[schemars(extend("exclusiveMinimum" = 0))]`) | `number` |
+//! | `bool` | `boolean` |
+//! | `schemas::amount::Amount` | `number` or `string`, format `decimal` |
+//! | `Uuid` | `string`, format `uuid` |
+//! | `schemas::time::{Date, Timestamp}` | `string`, format `date` or `date-time` |
+//! | an enum without data | `string` with its options |
+//! | `Vec<T>`, a struct with `nested`, `Option<T>` | `array`, `object`, or null |
+//!
+//! A new format needs an entry in `schema/formats.rs` and in the contract test, which fails until it has one.
 
 mod both;
 mod form;
@@ -30,9 +71,9 @@ use strict::Strict;
 
 use crate::error::{Error, Result};
 
-/// Ends the typed path: a value that passes its own rules, or every problem of the input.
+/// Ends the typed path: returns a value that passes its own rules, or every problem of the input.
 ///
-/// `plain` reads the same input again as untyped JSON; it is called only when it is needed.
+/// `plain` reads the same input as untyped JSON. It is called only if the typed value is missing or invalid.
 fn accept<T>(root: &'static str, typed: Option<T>, plain: impl FnOnce() -> Result<Value>) -> Result<T>
 where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
@@ -52,8 +93,8 @@ where
     Err(Error::Invalid(problems))
 }
 
-/// The schema has nothing against the input, yet the type refused it: where. serde's reason is not told,
-/// because it quotes the value.
+/// The problem of an input that the type refuses although its schema accepts it. serde's reason is left out, because it
+/// quotes the value.
 fn unreadable<T: DeserializeOwned>(root: &'static str, plain: Value) -> Problem {
     let mut loc = vec![Loc::from(root)];
     if let Err(error) = serde_path_to_error::deserialize::<_, T>(Strict::new(plain, &Cell::new(false))) {
@@ -66,8 +107,8 @@ fn unreadable<T: DeserializeOwned>(root: &'static str, plain: Value) -> Problem 
     Problem::value_error(loc, "Input cannot be read")
 }
 
-/// Adds what only `validator` knows: rules over several members. The schema has found the others,
-/// unless it found nothing at all (`all`). Code and message are copied, never the value.
+/// Adds what only `validator` finds: rules over several members. The schema has found the others, unless it found
+/// nothing (`all`). Code and message are copied, never the value.
 fn collect_rules(loc: &mut Vec<Loc>, errors: &ValidationErrors, all: bool, out: &mut Vec<Problem>) {
     for (field, kind) in errors.errors() {
         let whole = field == "__all__";

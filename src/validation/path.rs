@@ -18,7 +18,7 @@ use crate::validation::schema::{self, Coercion};
 /// The path's parameters as a valid `T`.
 ///
 /// # Errors
-/// 422 with every problem of the parameters; 404 for a path that is not text at all.
+/// 422 with every problem of the parameters; 404 if the path is not UTF-8.
 pub struct ValidPath<T>(pub T);
 
 impl<S, T> FromRequestParts<S> for ValidPath<T>

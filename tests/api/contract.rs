@@ -59,7 +59,7 @@ fn every_operation_has_a_summary_and_declared_tags() {
 }
 
 #[test]
-fn what_can_be_refused_is_documented() {
+fn possible_error_statuses_are_documented() {
     for operation in operations() {
         let documents = |status: &str| operation.value["responses"].get(status).is_some();
         let has = |member: &str| operation.value.get(member).is_some();
@@ -75,7 +75,7 @@ fn what_can_be_refused_is_documented() {
 }
 
 #[test]
-fn every_error_keeps_the_one_shape() {
+fn every_documented_error_has_the_one_schema() {
     for operation in operations() {
         for (status, response) in operation.value["responses"].as_object().unwrap() {
             let Some(body) = response.get("content").filter(|_| status.starts_with(['4', '5'])) else { continue };

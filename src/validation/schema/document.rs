@@ -1,4 +1,4 @@
-//! The same schemas as parts of the OpenAPI document.
+//! Schemas as parts of the OpenAPI document.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::schema_of;
 
-/// Gives each type the `utoipa` traits that the document needs, out of its `JsonSchema`:
-/// `documented!(ItemCreate, ItemRead)`. A macro because the traits and `JsonSchema` are both foreign.
+/// Derives the `utoipa` traits of each type from its `JsonSchema`: `documented!(ItemCreate, ItemRead)`. A macro,
+/// because the traits and `JsonSchema` are both foreign.
 macro_rules! documented {
     ($($type:ty),+ $(,)?) => { $(
         impl utoipa::PartialSchema for $type {
@@ -123,7 +123,7 @@ fn inlined(root: &Value, mut member: Value) -> Value {
     member
 }
 
-/// utoipa's `Schema` reads JSON Schema; what it could not carry over must not go unseen.
+/// `utoipa`'s `Schema` reads JSON Schema. A keyword that it does not know fails loudly.
 #[expect(clippy::expect_used, reason = "a type's schema is fixed at compile time and seen by the tests")]
 fn convert(schema: Value) -> RefOr<Schema> {
     serde_json::from_value(schema).expect("a JSON Schema is an OpenAPI schema")

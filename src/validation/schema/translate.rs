@@ -127,7 +127,7 @@ fn is_decimal(rules: &Value) -> bool {
     rules["format"] == "decimal"
 }
 
-/// A text that is no decimal, or none with so many places. Numbers within a double's precision do not come here.
+/// A text that is no decimal, or has too many places. [`read_text`](super::read_text) has turned plain ones into numbers.
 fn wrong_decimal(loc: Vec<Loc>, rules: &Value, text: &str) -> Problem {
     if is_infinite(text) {
         return not_finite(loc);
@@ -146,9 +146,9 @@ fn too_many_places(loc: Vec<Loc>, rules: &Value) -> Problem {
     Problem::new(loc, "decimal_max_places", msg).with("decimal_places", json!(places))
 }
 
-/// Whether the text is what languages write for a number that is none, or beyond all numbers.
+/// Whether the text stands for no number or an infinite one: `NaN`, `-inf`, `Infinity`.
 fn is_infinite(text: &str) -> bool {
-    text.parse::<f64>().is_ok_and(|number| !number.is_finite())
+    text.parse::<f64>().is_ok_and(|number| !number.is_finite()) && !text.contains(|c: char| c.is_ascii_digit())
 }
 
 fn not_finite(loc: Vec<Loc>) -> Problem {

@@ -1,4 +1,4 @@
-//! Every type that a resource may need, in bodies and in queries: enforced, documented, and refused in pydantic's words.
+//! Every type that a resource may need, in bodies and queries: enforced, documented, refused in pydantic's words.
 
 use axum::extract::FromRequestParts;
 use axum::http::Request;
@@ -47,7 +47,9 @@ struct Flat {
     #[validate(range(min = 1, max = 10))]
     small: u8,
     float: f64,
+    // schemars does not read this bound of validator.
     #[validate(range(exclusive_min = 0.0, max = 1.0))]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     share: f64,
     boolean: bool,
     decimal: Price,
@@ -182,7 +184,7 @@ fn every_type_is_refused_in_the_words_of_pydantic() {
         ("float", json!("NaN"), "finite_number", "Input should be a finite number".into()),
         ("float", json!("7.5"), "float_type", "Input should be a valid number".into()),
         ("float", json!(null), "float_type", "Input should be a valid number".into()),
-        ("share", json!(0), "greater_than", "Input should be greater than 0.0".into()),
+        ("share", json!(0), "greater_than", "Input should be greater than 0".into()),
         ("boolean", json!("x"), "bool_parsing", "Input should be a valid boolean, unable to interpret input".into()),
         ("boolean", json!(null), "bool_type", "Input should be a valid boolean".into()),
         ("boolean", json!([]), "bool_type", "Input should be a valid boolean".into()),

@@ -1,6 +1,7 @@
 //! Items: creating, reading, listing. Changes, tags and the statements behind are in modules of their own.
 
 mod changes;
+mod hostile;
 mod statements;
 mod tags;
 

@@ -151,13 +151,13 @@ impl Mailer {
     pub async fn send(&self, mail: Mail<'_>) -> Result<(), MailError> {
         let (id, message) = (mail.id, self.message(&mail)?);
         match &self.0.transport {
-            Transport::Smtp(smtp) => match timeout(self.0.timeout, smtp.send(message)).await {
-                Ok(sent) => Ok(sent.map(|_| ())?),
-                Err(_) => {
+            Transport::Smtp(smtp) => {
+                let Ok(sent) = timeout(self.0.timeout, smtp.send(message)).await else {
                     let text = "the mail server does not respond in time".to_owned();
-                    Err(MailError { text, kind: MailErrorKind::ServerUnavailable })
-                }
-            },
+                    return Err(MailError { text, kind: MailErrorKind::ServerUnavailable });
+                };
+                Ok(sent.map(|_| ())?)
+            }
             Transport::Folder(folder) => {
                 let written = write(folder.join(format!("{id}.eml")), message.formatted()).await;
                 written.map_err(|error| MailError { text: error.to_string(), kind: MailErrorKind::Failed })

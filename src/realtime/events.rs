@@ -8,7 +8,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 
-use super::subscriber::Subscriber;
+use super::hub::Subscriber;
 
 /// The messages of the room as an endless response. When the server ends it, the last event is named `close` and holds
 /// code and reason.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::bus::Bus;
 use super::close_reason::CloseReason;
-use super::subscriber::{Connection, Subscriber};
+use super::connection::Connection;
 use crate::core::config::{Settings, WebsocketSettings};
 use crate::error::{Error, Result};
 use crate::server::Readiness;
@@ -137,7 +137,7 @@ impl Hub {
         let id = state.last_id;
         state.connections.insert(id, Arc::clone(&connection));
         state.rooms.entry(room).or_default().insert(id, Arc::clone(&connection));
-        Ok(Subscriber::new(self.clone(), id, connection, waiting))
+        Ok(Subscriber { hub: self.clone(), id, connection, waiting })
     }
 
     pub(super) fn forget(&self, id: u64) {
@@ -197,5 +197,30 @@ impl Hub {
         for id in affected {
             state.close(id, reason);
         }
+    }
+}
+
+/// A connection, as its task sees it, with the messages that wait for it. The hub forgets it when it is dropped.
+pub struct Subscriber {
+    hub: Hub,
+    id: u64,
+    pub(super) connection: Arc<Connection>,
+    waiting: mpsc::Receiver<Utf8Bytes>,
+}
+
+impl Subscriber {
+    pub(super) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The next message. Never `None`, because the connection holds a sender.
+    pub(super) async fn next(&mut self) -> Option<Utf8Bytes> {
+        self.waiting.recv().await
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.hub.forget(self.id);
     }
 }

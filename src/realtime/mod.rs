@@ -4,14 +4,13 @@
 
 mod bus;
 mod close_reason;
+mod connection;
 mod events;
 mod hub;
 pub mod session_watcher;
 mod socket;
-mod subscriber;
 
 pub use close_reason::CloseReason;
 pub use events::events;
-pub use hub::Hub;
+pub use hub::{Hub, Subscriber};
 pub use socket::serve_socket;
-pub use subscriber::Subscriber;

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::close_reason::CloseReason;
-use super::hub::Hub;
-use super::subscriber::{DISCONNECTED, Subscriber};
+use super::connection::DISCONNECTED;
+use super::hub::{Hub, Subscriber};
 use crate::core::config::WebsocketSettings;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;

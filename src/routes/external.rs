@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::extract::FromTrace;
 use crate::schemas::external::{CombinedData, CombinedFilter, ExternalData};
 use crate::schemas::message::ErrorRead;
-use crate::schemas::scope::ITEMS_READ;
+use crate::schemas::scope::EXTERNAL;
 use crate::services::external;
 use crate::state::AppState;
 use crate::upstream::Upstream;
@@ -21,7 +21,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// Read data of the upstream service.
 #[utoipa::path(
-    get, path = "/external-data", tag = "external", security(("oauth2" = ["items:read"])),
+    get, path = "/external-data", tag = "external", security(("oauth2" = ["external"])),
     responses(
         (status = OK, body = ExternalData), (status = NOT_FOUND, body = ErrorRead),
         (status = BAD_GATEWAY, body = ErrorRead), (status = GATEWAY_TIMEOUT, body = ErrorRead),
@@ -29,7 +29,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 )]
 async fn read_external_data(
     State(upstream): State<Upstream>,
-    _: CurrentUser<ITEMS_READ>,
+    _: CurrentUser<EXTERNAL>,
     FromTrace(trace): FromTrace,
 ) -> Result<Json<ExternalData>> {
     external::read(&upstream, &trace).await.map(Json)
@@ -37,7 +37,7 @@ async fn read_external_data(
 
 /// Read users, posts and comments of the upstream service, with three calls at the same time.
 #[utoipa::path(
-    get, path = "/combined-data", tag = "external", security(("oauth2" = ["items:read"])), params(CombinedFilter),
+    get, path = "/combined-data", tag = "external", security(("oauth2" = ["external"])), params(CombinedFilter),
     responses(
         (status = OK, body = CombinedData), (status = NOT_FOUND, body = ErrorRead),
         (status = BAD_GATEWAY, body = ErrorRead), (status = GATEWAY_TIMEOUT, body = ErrorRead),
@@ -45,7 +45,7 @@ async fn read_external_data(
 )]
 async fn read_combined_data(
     State(upstream): State<Upstream>,
-    _: CurrentUser<ITEMS_READ>,
+    _: CurrentUser<EXTERNAL>,
     FromTrace(trace): FromTrace,
     ValidQuery(filter): ValidQuery<CombinedFilter>,
 ) -> Result<Json<CombinedData>> {

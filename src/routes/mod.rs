@@ -28,6 +28,7 @@ use crate::state::AppState;
 pub const API: &str = "/api/v1";
 
 /// The health routes, which the worker serves too.
+#[must_use]
 pub fn health() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().nest("/health", health::router())
 }

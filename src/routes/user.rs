@@ -129,7 +129,7 @@ async fn update_me(
     Ok(Json(user))
 }
 
-/// Delete the caller's account, with all items.
+/// Delete the caller's account, with everything that belongs to it.
 ///
 /// Needs a recent login, or `current_password` in the body: otherwise 403, with the code `recent_login_required` in
 /// problem details.
@@ -215,7 +215,7 @@ async fn update_user(
     user::update(&accounts, Actor { id: actor.id, client: &client }, user_id, data).await.map(Json)
 }
 
-/// Delete a user, with all their items.
+/// Delete a user, with everything that belongs to them.
 #[utoipa::path(
     delete, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = NO_CONTENT), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),

@@ -13,7 +13,7 @@ use crate::validation::schema::{documented, documented_parameters};
 
 /// A new API key.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
-#[schemars(example = serde_json::json!({ "name": "backup", "scope": "items:read" }))]
+#[schemars(example = serde_json::json!({ "name": "backup", "scope": "users" }))]
 pub struct ApiKeyCreate {
     /// What the key is for.
     #[validate(length(min = 1, max = 100), regex(path = *LINE))]

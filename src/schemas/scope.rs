@@ -17,6 +17,8 @@ pub const ITEMS_READ: u32 = 1 << 1;
 pub const ITEMS: u32 = 1 << 2 | ITEMS_READ;
 /// Manage users, for superusers.
 pub const USERS: u32 = 1 << 3;
+/// Call the upstream service.
+pub const EXTERNAL: u32 = 1 << 4;
 
 /// Every scope: its name, its bits, and its description in the document. A new scope needs a bit of its own above and
 /// a line here.
@@ -25,6 +27,7 @@ pub const SCOPES: &[(&str, u32, &str)] = &[
     ("items:read", ITEMS_READ, "Read items"),
     ("items", ITEMS, "Read and change items"),
     ("users", USERS, "Manage users, for superusers"),
+    ("external", EXTERNAL, "Call the upstream service"),
 ];
 
 /// A set of scopes. Its text form is names separated by spaces: `items:read me`.

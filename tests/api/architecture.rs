@@ -1,6 +1,6 @@
-//! What each module may import.
+//! What each module may import, and that no files import each other in a circle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -99,6 +99,35 @@ fn the_table_names_only_modules_that_exist() {
             assert!(modules.contains(name), "{name} does not exist");
         }
     }
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let files = SourceFile::all();
+    let paths: BTreeSet<&[String]> = files.iter().map(|file| file.path.as_slice()).collect();
+    let mut graph: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
+    for file in &files {
+        let targets = file.imports().into_iter().filter_map(|import| file_of(&import, &paths));
+        graph.insert(&file.path, targets.filter(|target| *target != file.path).collect());
+    }
+    // Files that import none of the remaining files are in no circle.
+    loop {
+        let remaining: BTreeSet<&[String]> = graph.keys().copied().collect();
+        graph.retain(|_, targets| targets.iter().any(|target| remaining.contains(target)));
+        if graph.len() == remaining.len() {
+            break;
+        }
+    }
+    let Some((first, _)) = graph.first_key_value() else { return };
+    let mut walk = vec![*first];
+    let circle = loop {
+        let next = *graph[walk.last().unwrap()].iter().find(|target| graph.contains_key(*target)).unwrap();
+        if let Some(start) = walk.iter().position(|seen| *seen == next) {
+            break walk.split_off(start);
+        }
+        walk.push(next);
+    };
+    panic!("a circle: {}", circle.iter().map(|path| path.join("::")).collect::<Vec<_>>().join(" → "));
 }
 
 #[test]
@@ -209,6 +238,11 @@ fn branches(group: &str) -> Vec<&str> {
 fn module_of(path: &[String]) -> String {
     let part = path.get(..2).map(|part| part.join("/")).unwrap_or_default();
     if MODULES.iter().any(|row| row.name == part) { part } else { path[0].clone() }
+}
+
+/// The file in which a path is declared, as far as its text tells.
+fn file_of<'a>(import: &[String], files: &BTreeSet<&'a [String]>) -> Option<&'a [String]> {
+    (1..=import.len()).rev().find_map(|length| files.get(&import[..length]).copied())
 }
 
 fn read_folder(folder: &Path, module: &[String], files: &mut Vec<SourceFile>) {

@@ -1,27 +1,56 @@
-//! Input that nobody sends by accident: it is refused cleanly or comes back as it was, on both databases.
+//! Hostile input: it is refused cleanly or returned unchanged, on both databases.
 
-mod echo;
+pub mod echo;
 mod json;
 mod text;
 
 use axum::http::{Method, StatusCode};
+use axum::routing::any;
+use axum::{Json, Router};
+use keel::schemas::text::{LINE, LINES};
+use keel::validation::ValidJson;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use validator::Validate;
 
+use crate::http::behind_the_stack;
 use crate::support::{Answer, Client, TestApp};
 
-/// A body of these very bytes.
+/// The path of the notes.
+const NOTES: &str = "/api/notes";
+
+/// Sends exactly these bytes.
 async fn raw(client: &Client, method: Method, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Answer {
     client.send(method, path, &[("content-type", media_type)], body.into().into()).await
 }
 
-/// A new item of these very bytes.
+/// A resource of these tests: it is validated and returned.
+#[derive(Debug, Serialize, Deserialize, Validate, JsonSchema)]
+struct Note {
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    title: String,
+    #[validate(length(max = 255), regex(path = *LINES))]
+    text: Option<String>,
+    number: Option<i32>,
+    #[serde(default)]
+    #[validate(length(max = 10))]
+    tags: Vec<String>,
+}
+
+/// A client of a service that takes notes.
+fn notes() -> Client {
+    let handler = async |ValidJson(note): ValidJson<Note>| Json(note);
+    behind_the_stack(Router::new().route(NOTES, any(handler)), |_| {})
+}
+
+/// Posts these bytes as a note.
 async fn post(client: &Client, body: impl Into<Vec<u8>>) -> Answer {
-    raw(client, Method::POST, "/items", "application/json", body).await
+    raw(client, Method::POST, NOTES, "application/json", body).await
 }
 
 #[tokio::test]
-async fn body_of_another_media_type_gets_415() {
-    let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+async fn json_body_needs_a_json_media_type() {
+    let client = notes();
     for media_type in [
         "text/plain",
         "text/json",
@@ -36,10 +65,10 @@ async fn body_of_another_media_type_gets_415() {
         "text/plain; application/json",
         "text/plain, application/json",
     ] {
-        let answer = raw(&ann, Method::POST, "/items", media_type, r#"{"title":"x"}"#).await;
+        let answer = raw(&client, Method::POST, NOTES, media_type, r#"{"title":"x"}"#).await;
         assert_eq!(answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE), "Expected a body of type application/json");
     }
-    let none = ann.send(Method::POST, "/items", &[], r#"{"title":"x"}"#.into()).await;
+    let none = client.send(Method::POST, NOTES, &[], r#"{"title":"x"}"#.into()).await;
     none.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     for media_type in [
         "application/json",
@@ -49,12 +78,12 @@ async fn body_of_another_media_type_gets_415() {
         "application/json ; charset=\"utf-8\"; x=y",
         "application/merge-patch+json",
     ] {
-        raw(&ann, Method::POST, "/items", media_type, r#"{"title":"x"}"#).await.expect(StatusCode::CREATED);
+        raw(&client, Method::POST, NOTES, media_type, r#"{"title":"x"}"#).await.expect(StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn login_that_is_no_form_gets_415() {
+async fn login_needs_a_form() {
     let app = TestApp::start().await;
     for media_type in ["application/json", "multipart/form-data; boundary=x", "text/plain", ""] {
         let answer = raw(&app.anonymous(), Method::POST, "/token", media_type, "username=ann&password=x").await;
@@ -66,63 +95,53 @@ async fn login_that_is_no_form_gets_415() {
 }
 
 #[tokio::test]
-async fn compressed_body_gets_415() {
+async fn compressed_body_is_refused() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
     for encoding in ["gzip", "br", "deflate", "gzip, gzip", "x"] {
         let headers = [("content-type", "application/json"), ("content-encoding", encoding)];
-        let answer = ann.send(Method::POST, "/items", &headers, r#"{"title":"x"}"#.into()).await;
+        let answer = notes().send(Method::POST, NOTES, &headers, r#"{"title":"x"}"#.into()).await;
         answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("content-encoding", encoding)];
-        let answer = ann.send(Method::POST, "/token", &headers, "username=ann&password=x".into()).await;
+        let answer = app.anonymous().send(Method::POST, "/token", &headers, "username=ann&password=x".into()).await;
         answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
 }
 
 #[tokio::test]
-async fn garbage_in_a_path_is_refused_or_not_found() {
+async fn invalid_path_parameter_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for path in
-        ["/items/%00", "/items/%2e%2e%2f", "/items/%zz", "/items/%", "/items/'%20OR%201=1--", "/items/%E2%82%28x"]
+        ["/users/%00", "/users/%2e%2e%2f", "/users/%zz", "/users/%", "/users/'%20OR%201=1--", "/users/%E2%82%28x"]
     {
         let answer = ann.get(path).await;
         let status = answer.status;
         assert!(matches!(status, StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY), "{path}: {status}");
         assert!(!answer.body.is_empty());
     }
-    ann.get("/items/%FF").await.is_not_found();
-    assert_eq!(ann.get("/items/%00").await.problems(), ["path.item_id: uuid_parsing"]);
-    // A slash that is escaped separates nothing.
+    ann.get("/users/%FF").await.is_not_found();
+    assert_eq!(ann.get("/users/%00").await.problems(), ["path.user_id: uuid_parsing"]);
+    // An escaped slash does not separate segments.
     assert_eq!(ann.get("/users/me%2fx").await.problems(), ["path.user_id: uuid_parsing"]);
 }
 
 #[tokio::test]
-async fn garbage_in_a_query_is_refused_or_finds_nothing() {
+async fn invalid_query_is_refused() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+    let root = app.superuser("root").await;
     for (query, problem) in [
-        ("q=%00%00%00", "query.q: string_pattern_mismatch"),
-        ("q=%FF%FE%FD", "query: string_unicode"),
-        ("q=a%00b", "query.q: string_pattern_mismatch"),
-        ("q=%zz%0a", "query.q: string_pattern_mismatch"),
-        ("tags=%00", "query.tags.0: string_pattern_mismatch"),
-        ("tags=a&tags=%0A", "query.tags.1: string_pattern_mismatch"),
-        ("tags=", "query.tags.0: string_too_short"),
         ("limit=%zz", "query.limit: int_parsing"),
         ("limit=%35%", "query.limit: int_parsing"),
         ("limit=5.0", "query.limit: int_parsing"),
         ("limit=0x10", "query.limit: int_parsing"),
         ("limit=1e1", "query.limit: int_parsing"),
         ("limit=%D9%A5", "query.limit: int_parsing"),
-        ("min_price=1e400", "query.min_price: decimal_parsing"),
-        ("max_price=NaN", "query.max_price: finite_number"),
-        ("sort=title;DROP", "query.sort: enum"),
+        ("limit=%FF%FE%FD", "query: string_unicode"),
     ] {
-        assert_eq!(ann.get(&format!("/items?{query}")).await.problems(), [problem], "{query}");
+        assert_eq!(root.get(&format!("/users?{query}")).await.problems(), [problem], "{query}");
     }
-    for query in ["%00=1", "=", "&&&", "tags[]=x", "limit[]=5", "x=%", "q=%27%20OR%20"] {
-        let status = ann.get(&format!("/items?{query}")).await.status;
+    for query in ["%00=1", "=", "&&&", "limit[]=5", "x=%"] {
+        let status = root.get(&format!("/users?{query}")).await.status;
         assert!(matches!(status, StatusCode::OK | StatusCode::UNPROCESSABLE_ENTITY), "{query}: {status}");
     }
 }

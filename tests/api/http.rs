@@ -22,7 +22,7 @@ use crate::support::app::settings;
 use crate::support::{Answer, Client, TestApp};
 
 /// Handlers of a test's own behind the whole middleware.
-fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Client {
+pub fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Client {
     let mut settings = settings();
     change(&mut settings);
     let limiter = Arc::new(Limiter::new(&settings, Clock::system()).unwrap());

@@ -1,6 +1,8 @@
 //! Items: creating, reading, listing. Changes, tags and the statements behind are in modules of their own.
 
 mod changes;
+mod hostile;
+mod page;
 mod statements;
 mod tags;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use keel::core::clock::Clock;
 use keel::core::database::begin_write;
-use keel::entities::item;
+use keel::entities::api_key;
 use keel::jobs::kinds::Job;
 use keel::jobs::queue::{self, Status};
 use reqwest::StatusCode;
@@ -69,7 +69,7 @@ async fn acknowledged_mail_is_sent_after_a_kill() {
 }
 
 #[tokio::test]
-async fn acknowledged_items_and_mails_survive_a_kill_under_load() {
+async fn acknowledged_keys_and_mails_survive_a_kill_under_load() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Good).await;
     let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
@@ -83,7 +83,7 @@ async fn acknowledged_items_and_mails_survive_a_kill_under_load() {
                 for index in 0.. {
                     let name = format!("w{writer}-{index}");
                     let both = [
-                        ("/items", json!({ "title": name })),
+                        ("/users/me/api-keys", json!({ "name": name, "scope": "users" })),
                         ("/notifications", notification(&format!("{name}@example.org"))),
                     ];
                     for (path, body) in both {
@@ -116,11 +116,11 @@ async fn acknowledged_items_and_mails_survive_a_kill_under_load() {
     timeout(TIMEOUT, done).await.expect("every job is done");
     assert_eq!(queue::count(&db, Status::Dead).await.unwrap(), 0);
     let ids = by_recipient(&smtp.mails(0).await);
-    let titles: Vec<String> = item::Entity::find().all(&db).await.unwrap().into_iter().map(|item| item.title).collect();
+    let keys: Vec<String> = api_key::Entity::find().all(&db).await.unwrap().into_iter().map(|key| key.name).collect();
     for name in acknowledged {
         let mailed = ids.get(&format!("{name}@example.org")).unwrap_or_else(|| panic!("no mail to {name}"));
         assert_eq!(mailed.len(), 1, "{name}: {mailed:?}");
-        assert!(titles.contains(&name), "no item {name}");
+        assert!(keys.contains(&name), "no key {name}");
     }
 }
 

@@ -214,17 +214,16 @@ async fn acknowledged_write_survives_a_kill() {
     let address = process.address();
     let token = log_in(address).await;
     let head = format!("HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json");
-    let created =
-        request(address, &format!("POST /api/v1/items {head}"), &json!({ "title": "kettle" }).to_string()).await;
-    assert_eq!(created.status, 201);
+    let body = json!({ "full_name": "Ann" }).to_string();
+    let changed = request(address, &format!("PATCH /api/v1/users/me {head}"), &body).await;
+    assert_eq!(changed.status, 200);
     // SIGKILL.
     process.child.kill().unwrap();
     process.ended().await;
 
     let process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
-    let path = created.header("location").unwrap();
-    let found = request(process.address(), &format!("GET {path} {head}"), "").await;
-    assert_eq!((found.status, &found.body), (200, &created.body));
+    let found = request(process.address(), &format!("GET /api/v1/users/me {head}"), "").await;
+    assert_eq!((found.status, &found.body), (200, &changed.body));
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ pub fn text(rules: &Rules, length: usize) -> String {
     let literal = [pattern.trim_start_matches('^').trim_end_matches('$').to_owned()];
     let pattern = Regex::new(pattern).unwrap();
     // What names of scopes look like.
-    let names = ["items".to_owned()];
+    let names = ["users".to_owned()];
     let mut fitting = repeated.into_iter().chain(literal).chain(names).filter(|text| pattern.is_match(text));
     fitting.next().unwrap_or_else(|| panic!("no text for {pattern}: teach the walker"))
 }

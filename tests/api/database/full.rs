@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use axum::http::StatusCode;
 use keel::core::database::Db;
-use keel::entities::item;
-use keel::schemas::item::ItemRead;
+use keel::entities::api_key;
+use keel::schemas::api_key::ApiKeyCreated;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, Statement, TransactionTrait};
 use serde_json::json;
 use uuid::Uuid;
@@ -30,13 +30,13 @@ async fn page_count(db: &Db) -> u32 {
     db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
 
-/// Creates items. Returns the ids of the acknowledged ones, and how many were refused.
+/// Creates API keys. Returns the ids of the acknowledged ones, and how many were refused.
 async fn write(client: &Client, count: usize) -> (Vec<Uuid>, usize) {
     let (mut acknowledged, mut refused) = (Vec::new(), 0);
     for _ in 0..count {
-        let answer = client.post("/items", json!({ "title": "x", "description": "x".repeat(255) })).await;
+        let answer = client.post("/users/me/api-keys", json!({ "name": "x".repeat(100), "scope": "users" })).await;
         if answer.status == StatusCode::CREATED {
-            acknowledged.push(answer.created::<ItemRead>().id);
+            acknowledged.push(answer.created::<ApiKeyCreated>().api_key.id);
         } else {
             is_unavailable(answer);
             refused += 1;
@@ -59,13 +59,13 @@ async fn acknowledged_writes_are_stored_after_the_disk_was_full() {
     limit_pages(&app.state.db, page_count(&app.state.db).await + 8).await;
     let (before, refused) = write(&ann, 100).await;
     assert!(refused > 0, "the limit was reached");
-    assert_eq!(ann.get("/items").await.status, StatusCode::OK, "reads go on");
+    assert_eq!(ann.get("/users/me/api-keys").await.status, StatusCode::OK, "reads go on");
 
     limit_pages(&app.state.db, 1_000_000).await;
     let (after, refused) = write(&ann, 50).await;
     assert_eq!(refused, 0, "writes go on");
-    let stored = item::Entity::find().all(&app.database.connect().await).await.unwrap();
-    let stored: HashSet<Uuid> = stored.into_iter().map(|item| item.id).collect();
+    let stored = api_key::Entity::find().all(&app.database.connect().await).await.unwrap();
+    let stored: HashSet<Uuid> = stored.into_iter().map(|key| key.id).collect();
     let lost = before.iter().chain(&after).filter(|id| !stored.contains(id)).count();
     assert_eq!(lost, 0, "of {} acknowledged writes", before.len() + after.len());
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use keel::core::database::migrate;
 use keel::core::database::{Db, begin_write};
-use keel::schemas::item::{ItemPage, ItemRead};
+use keel::schemas::session::SessionPage;
+use keel::schemas::user::UserRead;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
@@ -60,13 +61,8 @@ async fn migrations_go_up_and_down_and_up_again() {
 
     assert_eq!(migrate::up(&db).await.unwrap(), names);
     drop(db);
-    TestApp::on(database, |_| {})
-        .await
-        .user("ann")
-        .await
-        .post("/items", json!({ "title": "x" }))
-        .await
-        .created::<ItemRead>();
+    let app = TestApp::on(database, |_| {}).await;
+    app.user("ann").await.patch("/users/me", json!({ "age": 30 })).await.ok::<UserRead>();
 }
 
 #[tokio::test]
@@ -89,7 +85,7 @@ async fn a_database_newer_than_the_binary_is_served() {
     assert!(applied(&db).await.into_iter().all(|applied| applied));
 
     let app = TestApp::on(database, |_| {}).await;
-    app.user("ann").await.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
+    app.user("ann").await.patch("/users/me", json!({ "age": 30 })).await.ok::<UserRead>();
     app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
 }
 
@@ -97,29 +93,27 @@ async fn a_database_newer_than_the_binary_is_served() {
 async fn reads_succeed_and_writes_get_503_while_the_write_lock_is_held() {
     let app = TestApp::with(|settings| settings.database.statement_timeout_ms = 300).await;
     let ann = app.user("ann").await;
-    let item: ItemRead = ann.post("/items", json!({ "title": "x" })).await.created();
 
     let lock = begin_write(&app.database.connect().await).await.unwrap();
     if server_url().is_some() {
-        lock.execute_unprepared("LOCK TABLE items IN EXCLUSIVE MODE").await.unwrap();
+        lock.execute_unprepared("LOCK TABLE users IN EXCLUSIVE MODE").await.unwrap();
     }
-    let path = format!("/items/{}", item.id);
-    is_unavailable(ann.post("/items", json!({ "title": "y" })).await);
-    is_unavailable(ann.patch(&path, json!({ "title": "y" })).await);
-    is_unavailable(ann.delete(&path).await);
-    assert_eq!(ann.get(&path).await.ok::<ItemRead>(), item);
-    assert_eq!(ann.get("/items").await.ok::<ItemPage>().data, std::slice::from_ref(&item));
+    let signup = json!({ "email": "bob@example.com", "password": "correct horse battery" });
+    is_unavailable(app.anonymous().post("/users/signup", signup).await);
+    is_unavailable(ann.patch("/users/me", json!({ "age": 30 })).await);
+    is_unavailable(ann.delete("/users/me").await);
+    assert_eq!(ann.get("/users/me").await.ok::<UserRead>().age, None);
+    assert_eq!(ann.get("/users/me/sessions").await.ok::<SessionPage>().data.len(), 1);
     app.anonymous().get("/health/ready").await.expect(StatusCode::OK);
 
     lock.rollback().await.unwrap();
-    ann.patch(&path, json!({ "title": "y" })).await.ok::<ItemRead>();
+    assert_eq!(ann.patch("/users/me", json!({ "age": 30 })).await.ok::<UserRead>().age, Some(30));
 }
 
 #[tokio::test]
 async fn a_read_only_database_is_read_and_writes_get_503() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let item: ItemRead = ann.post("/items", json!({ "title": "x" })).await.created();
     let mut url = app.database.url.clone();
     if server_url().is_some() {
         let name = url.rsplit('/').next().unwrap();
@@ -131,9 +125,7 @@ async fn a_read_only_database_is_read_and_writes_get_503() {
 
     let reading = TestApp::with(|settings| settings.database.url = url.into()).await;
     let ann = reading.bearer(ann.token.as_deref().unwrap());
-    assert_eq!(ann.get("/items").await.ok::<ItemPage>().data, std::slice::from_ref(&item));
-    is_unavailable(ann.post("/items", json!({ "title": "y" })).await);
-    is_unavailable(ann.patch(&format!("/items/{}", item.id), json!({ "title": "y" })).await);
+    assert_eq!(ann.get("/users/me/sessions").await.ok::<SessionPage>().data.len(), 1);
     is_unavailable(ann.patch("/users/me", json!({ "full_name": "Ann" })).await);
     let signup = json!({ "email": "bob@example.com", "password": "correct horse battery" });
     is_unavailable(reading.anonymous().post("/users/signup", signup).await);
@@ -143,7 +135,7 @@ async fn a_read_only_database_is_read_and_writes_get_503() {
 async fn failures(client: &Client, connections: usize) -> usize {
     let mut failures = 0;
     for _ in 0..connections * 3 {
-        let answer = client.get("/items").await;
+        let answer = client.get("/users/me/sessions").await;
         if answer.status != StatusCode::OK {
             is_unavailable(answer);
             failures += 1;
@@ -164,7 +156,7 @@ async fn a_killed_connection_costs_at_most_one_request() {
     let warm: Vec<_> = (0..32)
         .map(|_| {
             let ann = ann.clone();
-            tokio::spawn(async move { ann.get("/items").await.expect(StatusCode::OK) })
+            tokio::spawn(async move { ann.get("/users/me/sessions").await.expect(StatusCode::OK) })
         })
         .collect();
     for request in warm {
@@ -176,7 +168,7 @@ async fn a_killed_connection_costs_at_most_one_request() {
     app.database.connect().await.execute_unprepared(kill).await.unwrap();
     assert!(failures(&ann, connections).await <= connections);
     assert_eq!(failures(&ann, connections).await, 0);
-    ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
+    ann.patch("/users/me", json!({ "age": 30 })).await.ok::<UserRead>();
 }
 
 #[tokio::test]
@@ -197,16 +189,16 @@ async fn requests_get_503_while_the_database_is_gone() {
     is_open.send(false).unwrap();
 
     // One request may find its connection broken.
-    let _ = ann.get("/items").await;
-    is_unavailable(ann.get("/items").await);
-    is_unavailable(ann.post("/items", json!({ "title": "x" })).await);
+    let _ = ann.get("/users/me/sessions").await;
+    is_unavailable(ann.get("/users/me/sessions").await);
+    is_unavailable(ann.patch("/users/me", json!({ "age": 30 })).await);
     is_unavailable(app.anonymous().form("/token", &login).await);
     readiness_becomes(&app, StatusCode::SERVICE_UNAVAILABLE).await;
     is_unavailable(app.anonymous().get("/health/ready").await);
     app.anonymous().get("/health/live").await.expect(StatusCode::OK);
 
     is_open.send(true).unwrap();
-    let back = async { while ann.get("/items").await.status != StatusCode::OK {} };
+    let back = async { while ann.get("/users/me/sessions").await.status != StatusCode::OK {} };
     timeout(TIMEOUT, back).await.expect("the database is used again");
     app.anonymous().form("/token", &login).await.expect(StatusCode::OK);
     readiness_becomes(&app, StatusCode::OK).await;

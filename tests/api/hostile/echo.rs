@@ -1,23 +1,23 @@
-//! A value that is refused is in no answer: it may be a secret that was put into the wrong field.
+//! A refused value is in no response: it may be a secret in the wrong field.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{post, raw};
+use super::{notes, post, raw};
 use crate::support::{Answer, Client, TestApp};
 
-/// What is looked for in the answers.
-const MARKER: &str = "s3cr3t-7f3a";
+/// The refused value.
+pub const MARKER: &str = "s3cr3t-7f3a";
 const PROBLEM: &str = "application/problem+json";
 
 #[track_caller]
-fn is_silent(answer: Answer) {
+pub fn is_silent(answer: Answer) {
     let text = format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body));
     assert!(!text.contains(MARKER), "{}: {text}", answer.asked);
     answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
 }
 
-async fn is_silent_about(client: &Client, method: &str, path: &str, body: &Value) {
+pub async fn is_silent_about(client: &Client, method: &str, path: &str, body: &Value) {
     for accept in ["*/*", PROBLEM] {
         let headers = [("content-type", "application/json"), ("accept", accept)];
         is_silent(client.send(method.parse().unwrap(), path, &headers, body.to_string().into()).await);
@@ -25,35 +25,7 @@ async fn is_silent_about(client: &Client, method: &str, path: &str, body: &Value
 }
 
 #[tokio::test]
-async fn refused_value_of_an_item_is_not_echoed() {
-    let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let long = MARKER.repeat(30);
-    for body in [
-        json!({ "title": [MARKER] }),
-        json!({ "title": { MARKER: MARKER } }),
-        json!({ "title": long }),
-        json!({ "title": format!("{MARKER}\0") }),
-        json!({ "title": "x", "description": [MARKER, { "x": MARKER }] }),
-        json!({ "title": "x", "price": MARKER }),
-        json!({ "title": "x", "price": [MARKER] }),
-        json!({ "title": "x", "tax": { "x": MARKER } }),
-        json!({ "title": "x", "tags": MARKER }),
-        json!({ "title": "x", "tags": [long] }),
-        json!({ "title": "x", "tags": [[MARKER], format!("{MARKER}\n")] }),
-        json!({ "title": "", MARKER: MARKER }),
-        json!([MARKER]),
-        json!(MARKER),
-    ] {
-        is_silent_about(&ann, "POST", "/items", &body).await;
-        is_silent_about(&ann, "PUT", "/items/0197c5a0-0000-7000-8000-000000000000", &body).await;
-        let path = format!("/items/{MARKER}");
-        is_silent_about(&ann, "PATCH", &path, &body).await;
-    }
-}
-
-#[tokio::test]
-async fn refused_value_of_a_user_is_not_echoed() {
+async fn refused_value_of_a_user_is_not_returned() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let long = MARKER.repeat(30);
@@ -80,7 +52,7 @@ async fn refused_value_of_a_user_is_not_echoed() {
 }
 
 #[tokio::test]
-async fn refused_number_is_not_echoed() {
+async fn refused_number_is_not_returned() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for number in ["41973", "41973.0", "41973.5", "-41973", "4197341973419734197341973", "41973e3", "41973e999"] {
@@ -93,9 +65,9 @@ async fn refused_number_is_not_echoed() {
     }
 }
 
-/// pydantic takes `41.0` for 41; either answer is good, as long as the refusal does not repeat it.
+/// pydantic accepts `41.0` as 41. Both are fine, as long as a refusal does not repeat the value.
 #[tokio::test]
-async fn whole_number_with_a_point_is_accepted_or_not_echoed() {
+async fn whole_number_with_a_decimal_point_is_accepted_or_not_returned() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for number in ["41.0", "4.1e1", "410e-1"] {
@@ -112,9 +84,7 @@ async fn whole_number_with_a_point_is_accepted_or_not_echoed() {
 }
 
 #[tokio::test]
-async fn malformed_json_is_not_echoed() {
-    let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+async fn malformed_json_is_not_returned() {
     for body in [
         MARKER.to_owned(),
         format!("{{\"title\":{MARKER}}}"),
@@ -124,34 +94,28 @@ async fn malformed_json_is_not_echoed() {
         format!("{{\"title\":\"{MARKER}\\ud800\"}}"),
         format!("{{\"title\":\"{MARKER}\n\"}}"),
     ] {
-        is_silent(post(&ann, body).await);
+        is_silent(post(&notes(), body).await);
     }
 }
 
 #[tokio::test]
-async fn refused_parameter_is_not_echoed() {
+async fn refused_parameter_is_not_returned() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let long = MARKER.repeat(10);
+    let root = app.superuser("root").await;
     for path in [
-        format!("/items/{MARKER}"),
         format!("/users/{MARKER}"),
-        format!("/users/{MARKER}/items/{MARKER}"),
-        format!("/items?skip={MARKER}&limit={MARKER}"),
-        format!("/items?limit={MARKER}&limit=1"),
-        format!("/items?q={MARKER}%00"),
-        format!("/items?q={MARKER}&q={MARKER}"),
-        format!("/items?tags={long}&tags=%00{MARKER}"),
-        format!("/items?sort={MARKER}"),
-        format!("/items?sort=title&sort={MARKER}"),
-        format!("/items?min_price={MARKER}&max_price=-{MARKER}"),
+        format!("/users/me/sessions/{MARKER}"),
+        format!("/users?skip={MARKER}&limit={MARKER}"),
+        format!("/users?limit={MARKER}&limit=1"),
+        format!("/audit-events?kind={MARKER}&user_id={MARKER}"),
     ] {
-        is_silent(ann.get(&path).await);
+        let method = if path.contains("sessions") { Method::DELETE } else { Method::GET };
+        is_silent(root.send(method, &path, &[], "".into()).await);
     }
 }
 
 #[tokio::test]
-async fn refused_login_is_not_echoed() {
+async fn refused_login_is_not_returned() {
     let app = TestApp::start().await;
     let long = MARKER.repeat(30);
     for fields in [

@@ -37,8 +37,8 @@ async fn access_token_in_the_query_is_not_accepted() {
 async fn api_keys_and_narrow_tokens_are_forbidden() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
-    let key: Value = ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": "items" })).await.created();
-    let form = [("username", "ann"), ("password", PASSWORD), ("scope", "items")];
+    let key: Value = ann.post("/users/me/api-keys", json!({ "name": "ci", "scope": "users" })).await.created();
+    let form = [("username", "ann"), ("password", PASSWORD), ("scope", "users")];
     let narrow: Value = app.anonymous().form("/token", &form).await.ok();
     for shown in [&key["key"], &narrow["access_token"]] {
         let bearer = format!("Bearer {}", shown.as_str().unwrap());

@@ -79,7 +79,7 @@ async fn lock_recipient(transaction: &DatabaseTransaction, requested: &Model, li
 }
 
 /// Makes a link that was requested by address the user's own, in place of their earlier one for the same purpose.
-/// False if there is a later one. Ids are UUIDv7, so they are in the order of the requests.
+/// False if there is a later one. Ids are `UUIDv7`s, in the order of the requests.
 async fn assign(transaction: &DatabaseTransaction, requested: &Model, user: &User) -> Result<bool> {
     let of_user = Condition::all().add(Column::UserId.eq(user.id)).add(Column::Purpose.eq(requested.purpose));
     let earlier = of_user.clone().add(Column::Id.lt(requested.id));

@@ -1,12 +1,11 @@
-//! One connection, as the hub and its task see it.
+//! One connection, as the hub sees it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::close_reason::CloseReason;
-use super::hub::Hub;
 use crate::services::account::principal::SocketPrincipal;
 
 /// The message to a room when a client disconnects.
@@ -50,34 +49,5 @@ impl Connection {
             }
             self.closed.notified().await;
         }
-    }
-}
-
-/// A connection, as its task sees it, with the messages that wait for it. The hub forgets it when it is dropped.
-pub struct Subscriber {
-    hub: Hub,
-    id: u64,
-    pub(super) connection: Arc<Connection>,
-    waiting: mpsc::Receiver<Utf8Bytes>,
-}
-
-impl Subscriber {
-    pub(super) fn new(hub: Hub, id: u64, connection: Arc<Connection>, waiting: mpsc::Receiver<Utf8Bytes>) -> Self {
-        Self { hub, id, connection, waiting }
-    }
-
-    pub(super) fn hub(&self) -> &Hub {
-        &self.hub
-    }
-
-    /// The next message. Never `None`, because the connection holds a sender.
-    pub(super) async fn next(&mut self) -> Option<Utf8Bytes> {
-        self.waiting.recv().await
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        self.hub.forget(self.id);
     }
 }

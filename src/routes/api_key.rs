@@ -7,14 +7,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::password_attempt::password_attempt;
 use crate::auth::CurrentSession;
 use crate::error::Result;
 use crate::extract::FromClient;
+use crate::rate_limit::Limiter;
 use crate::schemas::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyPage, ApiKeyPath};
+use crate::schemas::message::ErrorRead;
 use crate::schemas::page::Paging;
 use crate::schemas::scope::ME;
 use crate::services::account::AccountContext;
-use crate::services::account::api_key::{self, KeyCreator};
+use crate::services::account::api_key;
+use crate::services::account::reauthentication::SessionUser;
 use crate::state::AppState;
 use crate::validation::{ValidJson, ValidPath, ValidQuery};
 
@@ -37,19 +41,28 @@ async fn read_api_keys(
 
 /// Create an API key.
 ///
-/// The response is the only one that contains the key itself.
+/// The response is the only one that contains the key itself. Needs a recent login, or `current_password`: otherwise
+/// 403, with the code `recent_login_required` in problem details.
 #[utoipa::path(
     post, path = "/", tag = "api-keys", security(("oauth2" = ["me"])), request_body = ApiKeyCreate,
-    responses((status = CREATED, body = ApiKeyCreated)),
+    responses(
+        (status = CREATED, body = ApiKeyCreated), (status = BAD_REQUEST, body = ErrorRead),
+        (status = TOO_MANY_REQUESTS, body = ErrorRead),
+    ),
 )]
 async fn create_api_key(
     State(accounts): State<Arc<AccountContext>>,
+    State(limiter): State<Arc<Limiter>>,
     FromClient(client): FromClient,
     CurrentSession { user, session, scopes, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<ApiKeyCreate>,
 ) -> Result<(StatusCode, Json<ApiKeyCreated>)> {
-    let creator = KeyCreator { user: &user, session, scopes, client: &client };
-    let created = api_key::create(&accounts, creator, data).await?;
+    let caller = SessionUser { user: &user, session, client: &client };
+    let password = password_attempt(&limiter, caller, data.current_password.as_ref()).await?;
+    let created = api_key::create(&accounts, caller, scopes, data).await?;
+    if let Some(password) = password {
+        password.succeeded().await;
+    }
     Ok((StatusCode::CREATED, Json(created)))
 }
 

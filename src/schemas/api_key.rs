@@ -7,6 +7,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::page::Page;
+use super::password::Password;
+use super::patch;
 use super::scope::KeyScopes;
 use super::text::LINE;
 use crate::validation::schema::{documented, documented_parameters};
@@ -20,9 +22,13 @@ pub struct ApiKeyCreate {
     pub name: String,
     /// The scopes, separated by spaces. Never `me`: the account itself needs a login.
     pub scope: KeyScopes,
-    /// Days until the key expires. The server sets a maximum, which is also the default.
-    #[validate(range(min = 1, max = 3650))]
+    /// Days until the key expires. The server may have a lower maximum, which is also the default.
+    #[validate(range(min = 1, max = 365))]
     pub expires_in_days: Option<u32>,
+    /// The current password. Required unless the login was recent.
+    #[serde(default, deserialize_with = "patch::required")]
+    #[schemars(with = "Password")]
+    pub current_password: Option<Password>,
 }
 
 /// An API key, without the key itself.

@@ -169,6 +169,36 @@ async fn key_is_refused_after_revocation_expiry_and_deactivation() {
 }
 
 #[tokio::test]
+async fn creating_a_key_needs_a_recent_login_or_the_password() {
+    let app = TestApp::with(|settings| {
+        settings.rate_limit.enabled = true;
+        settings.rate_limit.login_attempts = 3;
+    })
+    .await;
+    let ann = app.user("ann").await;
+    create(&ann, "users").await;
+    app.travel(TimeDelta::seconds(app.state.settings.auth.recent_login_seconds.into()));
+    let with_password = async |password: Option<&str>| {
+        let mut body = json!({ "name": "ci", "scope": "users" });
+        if let Some(password) = password {
+            body["current_password"] = json!(password);
+        }
+        let headers = [("content-type", "application/json"), ("accept", "application/problem+json")];
+        ann.send(Method::POST, "/users/me/api-keys", &headers, body.to_string().into()).await
+    };
+    let refused: Value = with_password(None).await.expect(StatusCode::FORBIDDEN).read();
+    assert_eq!(refused["code"], "recent_login_required");
+    for _ in 0..5 {
+        with_password(Some(PASSWORD)).await.created::<ApiKeyCreated>();
+    }
+    for _ in 0..3 {
+        with_password(Some("kettle with a lid")).await.expect(StatusCode::BAD_REQUEST);
+    }
+    with_password(Some(PASSWORD)).await.expect(StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(ann.get("/users/me/api-keys").await.ok::<Value>()["count"], 6);
+}
+
+#[tokio::test]
 async fn key_expires_after_the_maximum_at_the_latest() {
     let app = TestApp::with(|settings| settings.auth.api_key_max_days = 30).await;
     let ann = app.user("ann").await;
@@ -186,7 +216,7 @@ async fn key_expires_after_the_maximum_at_the_latest() {
     assert_eq!(refused["detail"][0]["loc"], json!(["body", "expires_in_days"]));
     assert_eq!(refused["detail"][0]["type"], "less_than_equal");
     assert_eq!(refused["detail"][0]["ctx"], json!({ "le": 30 }));
-    assert_eq!(with_days(json!(3651)).await.problems(), ["body.expires_in_days: less_than_equal"]);
+    assert_eq!(with_days(json!(366)).await.problems(), ["body.expires_in_days: less_than_equal"]);
     assert_eq!(with_days(json!(0)).await.problems(), ["body.expires_in_days: greater_than_equal"]);
 }
 

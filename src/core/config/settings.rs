@@ -113,7 +113,8 @@ pub struct AuthSettings {
     #[schemars(range(max = 1000))]
     pub session_cache_ms: u64,
     pub recent_login_seconds: u32,
-    #[schemars(range(min = 1, max = 3650))]
+    // The document states the same maximum: schemas::api_key.
+    #[schemars(range(min = 1, max = 365))]
     pub api_key_max_days: u32,
     #[schemars(range(min = 1))]
     pub reset_token_seconds: u32,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::AccountContext;
 use super::audit_event::{self, Event};
 use super::principal::{Credential, Principal};
-use super::session;
+use super::reauthentication::{Reauthentication, SessionUser};
 use super::user::User;
 use crate::core::client::Client;
 use crate::core::database::{Db, begin_write};
@@ -97,35 +97,31 @@ async fn record_use(accounts: &AccountContext, client: &Client, key: &Model, now
     Ok(())
 }
 
-/// A user that creates a key.
-pub struct KeyCreator<'a> {
-    /// The user, as of the request's authentication.
-    pub user: &'a User,
-    /// The id of the session.
-    pub session: Uuid,
-    /// The scopes of the session's tokens.
-    pub scopes: Scopes,
-    /// The client of the request.
-    pub client: &'a Client,
-}
-
-/// Creates a key. The response is the only one that contains the key itself.
+/// Creates a key. The response is the only one that contains the key itself. `granted` are the scopes of the session.
+///
+/// A key outlives the session, so it needs a recent login or the password.
 ///
 /// # Errors
-/// 401 if the user is not active any more, or the session has ended; 403 for scopes that the session does not have; 422
-/// for a lifetime over `auth.api_key_max_days`.
-pub async fn create(accounts: &AccountContext, creator: KeyCreator<'_>, data: ApiKeyCreate) -> Result<ApiKeyCreated> {
-    let ApiKeyCreate { name, scope, expires_in_days } = data;
+/// 400 for a wrong password; 401 if the user is not active any more, or the session has ended; 403 without a password or
+/// recent login, or for scopes that the session does not have; 422 for a lifetime over `auth.api_key_max_days`.
+pub async fn create(
+    accounts: &AccountContext,
+    caller: SessionUser<'_>,
+    granted: Scopes,
+    data: ApiKeyCreate,
+) -> Result<ApiKeyCreated> {
+    let ApiKeyCreate { name, scope, expires_in_days, current_password } = data;
     let scopes = Scopes::from(scope);
-    if !creator.scopes.contain(scopes) {
+    if !granted.contain(scopes) {
         return Err(Error::InsufficientScope);
     }
+    let reauthentication = Reauthentication::check(accounts, caller, current_password).await?;
     let days = lifetime_days(accounts.settings().api_key_max_days, expires_in_days)?;
     let now = accounts.now();
     let key = format!("{API_KEY_PREFIX}{}", new_secret());
     let row = ActiveModel {
         id: Set(Uuid::now_v7()),
-        user_id: Set(creator.user.id),
+        user_id: Set(caller.user.id),
         name: Set(name),
         scopes: Set(scopes.to_string()),
         key_hash: Set(hash_secret(&key)),
@@ -135,14 +131,14 @@ pub async fn create(accounts: &AccountContext, creator: KeyCreator<'_>, data: Ap
     };
     let transaction = begin_write(&accounts.db).await?;
     // Checked again under the lock: a key must not survive a reset or deactivation that happens now.
-    let owner = user::Entity::find_by_id(creator.user.id).lock_exclusive().one(&transaction).await?;
+    let owner = user::Entity::find_by_id(caller.user.id).lock_exclusive().one(&transaction).await?;
     if !owner.is_some_and(|owner| owner.is_active) {
         return Err(Error::Unauthorized);
     }
-    session::still_open(&transaction, creator.session).await?;
+    reauthentication.confirm(accounts, &transaction).await?;
     let row = row.insert(&transaction).await.map_err(super::user::user_deleted)?;
     let detail = Some(format!("key {}", row.id));
-    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, row.user_id, creator.client) };
+    let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, row.user_id, caller.client) };
     audit_event::record(&transaction, now, event).await?;
     transaction.commit().await?;
     Ok(ApiKeyCreated { key, api_key: read_model(row) })

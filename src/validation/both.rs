@@ -38,7 +38,7 @@ where
     }
 }
 
-/// Both, or the problems of both.
+/// Returns both inputs, or the problems of both.
 pub fn join<A, B>(first: Result<A>, second: Result<B>) -> Result<Both<A, B>> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok(Both(first, second)),

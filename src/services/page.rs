@@ -1,4 +1,4 @@
-//! Pagination: by offset, or by a cursor that continues after another page.
+//! Lists in pages: by offset, or by key from where another page ended.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait};
@@ -46,7 +46,7 @@ where
     read(db, select, Sorting { name: "-created_at", key, id, order: Order::Desc, position }, paging).await
 }
 
-/// A page of the selected rows, sorted.
+/// A page of what is selected, sorted.
 ///
 /// # Errors
 /// 422 for a cursor of another list.
@@ -66,7 +66,7 @@ where
         Some(cursor) => select.clone().filter(follows(&sorting, cursor)?),
         None => select.clone().offset(skip),
     };
-    // One row more than the page holds shows whether another page follows.
+    // One row more than the page holds tells whether another page follows.
     let mut data = sorted(part, &sorting).limit(limit + 1).all(db).await?;
     let is_last = data.len() as u64 <= limit;
     data.truncate(limit.try_into().unwrap_or(usize::MAX));

@@ -38,7 +38,7 @@ where
     }
 }
 
-/// Returns both inputs, or the problems of both.
+/// Both, or the problems of both.
 pub fn join<A, B>(first: Result<A>, second: Result<B>) -> Result<Both<A, B>> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok(Both(first, second)),

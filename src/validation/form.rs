@@ -1,4 +1,4 @@
-//! HTML form bodies, which OAuth2 uses for logins.
+//! HTML form bodies, as OAuth2 sends its logins.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::header;

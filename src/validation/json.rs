@@ -81,14 +81,14 @@ where
         plain(text)?;
     }
     accept("body", typed, || {
-        let mut value = parse_untyped(text)?;
+        let mut value = plain(text)?;
         schema::read_text::<T>(&mut value, Coercion::Body);
         Ok(value)
     })
 }
 
-/// Parses the text as untyped JSON.
-fn parse_untyped(text: &str) -> Result<Value> {
+/// The text as untyped JSON.
+fn plain(text: &str) -> Result<Value> {
     serde_json::from_str(text).map(|Unique(value)| value).map_err(|error| {
         let reason = error.to_string();
         let reason = reason.split(" at line ").next().unwrap_or_default();

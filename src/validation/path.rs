@@ -42,7 +42,7 @@ where
     }
 }
 
-/// Reads path parameters strictly, as their schema says.
+/// Reads path parameters as their schema means them.
 struct StrictPath<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for StrictPath<T> {

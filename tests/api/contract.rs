@@ -92,7 +92,7 @@ fn every_documented_error_has_the_one_schema() {
 
 /// A review sees in the file what a client will see.
 #[test]
-fn checked_in_document_is_up_to_date() {
+fn the_checked_in_document_is_up_to_date() {
     const REGENERATE: &str = "regenerate it with: cargo run -- openapi > openapi.json";
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("openapi.json: {error}; {REGENERATE}"));

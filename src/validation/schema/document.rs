@@ -29,7 +29,7 @@ macro_rules! documented {
     )+ };
 }
 
-/// The same as `documented!`, for the types of query and path parameters: `documented_parameters!(Query: ItemFilter)`.
+/// The same for the types of query and path parameters: `documented_parameters!(Query: ItemFilter)`.
 macro_rules! documented_parameters {
     ($place:ident: $($type:ty),+ $(,)?) => { $(
         impl utoipa::IntoParams for $type {
@@ -91,8 +91,7 @@ pub fn parameters<T: JsonSchema>(place: &ParameterIn) -> Vec<Parameter> {
         .collect()
 }
 
-/// The schema of a parameter, without `null` and references: a parameter cannot be null, only absent, and few tools
-/// follow references in parameters.
+/// A parameter cannot be null, only absent, and few tools follow references in parameters.
 fn inlined(root: &Value, mut member: Value) -> Value {
     if let Some(branches) = member["anyOf"].as_array()
         && let Some(branch) = branches.iter().find(|branch| branch["type"] != "null")

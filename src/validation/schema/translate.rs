@@ -1,4 +1,4 @@
-//! Translates the errors of the JSON Schema validator into pydantic's words.
+//! From a finding of the JSON Schema to problems in pydantic's words.
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::formats;
 use super::problem::{Loc, Problem};
 
-/// The input that was checked: its whole schema, and the part of the request that it comes from.
+/// Where a check began: the whole schema, and the part of the request that the value is.
 #[derive(Clone, Copy)]
 pub(super) struct Checked<'a> {
     pub(super) schema: &'a Value,
     pub(super) root: Option<&'static str>,
 }
 
-/// The problems for one error of the validator.
+/// The problems that one finding stands for.
 pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Vec<Problem> {
     let mut loc = location(checked, error);
     let rules = rules(checked, error);
@@ -32,7 +32,7 @@ pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Ve
             loc.push(property.as_str().unwrap_or_default().into());
             Problem::new(loc, "missing", "Field required")
         }
-        // The problem with the options is enough.
+        // The options say it all.
         Kind::Type { .. } if rules.get("enum").is_some() => return Vec::new(),
         Kind::Type { .. } => wrong_type(loc, rules, value),
         Kind::MinLength { limit } => Problem::too_short(loc, *limit),
@@ -60,7 +60,7 @@ pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Ve
         Kind::Format { format } => formats::problem(loc, format, text),
         Kind::Enum { options } => one_of(loc, options.as_array().into_iter().flatten()),
         Kind::Constant { expected_value } => one_of(loc, [&**expected_value]),
-        // An enum with documented variants.
+        // An enum whose variants have a documentation of their own.
         Kind::OneOfNotValid { .. } => {
             one_of(loc, rules["oneOf"].as_array().into_iter().flatten().map(|variant| &variant["const"]))
         }
@@ -77,15 +77,15 @@ fn location(checked: Checked<'_>, error: &ValidationError<'_>) -> Vec<Loc> {
     checked.root.map(Loc::from).into_iter().chain(steps).collect()
 }
 
-/// The schema object that contains the broken keyword.
+/// The schema of the value: the keyword that was broken stands among these.
 fn rules<'a>(checked: Checked<'a>, error: &ValidationError<'_>) -> &'a Value {
     let keyword = error.schema_path().as_str();
     let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
     checked.schema.pointer(parent).unwrap_or(&Value::Null)
 }
 
-/// The problems of the branch that the client meant: `anyOf` itself reports only that no branch matches. The meant
-/// branch is the first that accepts at least the type of the value, which `null` does not.
+/// `anyOf` says only that no branch fits; what helps is what is wrong with the branch that was meant. A branch that
+/// refuses the very type of the value, as `null` does, was not.
 fn best_branch(checked: Checked<'_>, branches: &[Vec<ValidationError<'static>>]) -> Vec<Problem> {
     let is_meant = |branch: &&Vec<ValidationError<'static>>| {
         !branch.iter().any(|error| matches!(error.kind(), Kind::Type { .. }) && is_outermost(error, branch))
@@ -94,7 +94,7 @@ fn best_branch(checked: Checked<'_>, branches: &[Vec<ValidationError<'static>>])
     branch.into_iter().flatten().flat_map(|error| translate(checked, error)).collect()
 }
 
-/// Whether the error is about the branch's whole value, not about a part of it.
+/// Whether the error is about the value that the whole branch is about, not about a part of it.
 fn is_outermost(error: &ValidationError<'_>, branch: &[ValidationError<'static>]) -> bool {
     let depth = |error: &ValidationError<'_>| error.instance_path().iter().count();
     branch.iter().all(|other| depth(error) <= depth(other))
@@ -116,7 +116,7 @@ fn one_of<'a>(loc: Vec<Loc>, options: impl IntoIterator<Item = &'a Value>) -> Pr
 
 fn list_length(loc: Vec<Loc>, kind: &str, (relation, ctx): (&str, &str), limit: u64, list: &Value) -> Problem {
     let length = list.as_array().map_or(0, |items| items.len() as u64);
-    // `read_text` cuts off a list at two items too many: then the original length is unknown.
+    // `read_text` cuts a list off at two items too many: how many there were is not known then.
     let (length, actual) =
         if length > limit + 1 { (Value::Null, "more".to_owned()) } else { (length.into(), length.to_string()) };
     let msg = format!("List should have {relation} {limit} item{} after validation, not {actual}", plural(limit));
@@ -129,7 +129,7 @@ fn is_decimal(rules: &Value) -> bool {
 
 /// A text that is no decimal, or has too many places. [`read_text`](super::read_text) has turned plain ones into numbers.
 fn wrong_decimal(loc: Vec<Loc>, rules: &Value, text: &str) -> Problem {
-    if is_not_finite(text) {
+    if is_infinite(text) {
         return not_finite(loc);
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -155,7 +155,7 @@ fn not_finite(loc: Vec<Loc>) -> Problem {
     Problem::new(loc, "finite_number", "Input should be a finite number")
 }
 
-/// The problem of a value of the wrong type. pydantic distinguishes text that cannot be parsed from other values.
+/// pydantic tells text that cannot be read as the type from a value of another type.
 fn wrong_type(loc: Vec<Loc>, rules: &Value, value: &Value) -> Problem {
     let allows = |name: &str| match &rules["type"] {
         Value::Array(names) => names.iter().any(|allowed| allowed == name),
@@ -175,7 +175,7 @@ fn wrong_type(loc: Vec<Loc>, rules: &Value, value: &Value) -> Problem {
             ("int_from_float", "Input should be a valid integer, got a number with a fractional part")
         }
         _ if allows("integer") => ("int_type", "Input should be a valid integer"),
-        _ if allows("number") && text.is_some_and(is_not_finite) => return not_finite(loc),
+        _ if allows("number") && text.is_some_and(is_infinite) => return not_finite(loc),
         _ if allows("number") && text.is_some_and(|text| text.parse::<f64>().is_err()) => {
             ("float_parsing", "Input should be a valid number, unable to parse string as a number")
         }

@@ -51,7 +51,7 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
         return;
     };
     let ann = app.user("ann").await;
-    let anonymous = app.anonymous();
+    let nobody = app.anonymous();
     let login = [("username", "ann"), ("password", PASSWORD)];
     is_frozen.send(true).unwrap();
 
@@ -77,7 +77,7 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn worker_survives_a_frozen_database_and_stops_while_it_is_frozen() {
+async fn a_worker_survives_a_frozen_database_and_stops_during_one() {
     let Some((app, is_frozen)) = start(|_| {}).await else { return };
     let readiness = Readiness::default();
     let context = Context { shutdown_grace: Duration::ZERO, ..app.jobs.clone() };
@@ -110,7 +110,7 @@ async fn worker_survives_a_frozen_database_and_stops_while_it_is_frozen() {
 
 /// Otherwise the connection returns to the pool inside the transaction, and later writes become part of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn transaction_cancelled_while_it_begins_is_rolled_back() {
+async fn a_transaction_cancelled_while_it_begins_is_rolled_back() {
     let Some((app, is_frozen)) = start(|settings| settings.database.max_connections = 1).await else { return };
     app.user("ann").await;
     let elsewhere = app.database.connect().await;

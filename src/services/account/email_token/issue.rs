@@ -1,4 +1,4 @@
-//! Makes the token of a requested link when its mail is sent.
+//! Making the token of a requested link, when its mail is sent.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -39,7 +39,7 @@ pub async fn issue(accounts: &AccountContext, data: &EmailToken) -> Result<Optio
     let transaction = begin_write(&accounts.db).await?;
     let Some(requested) = find_requested(&transaction, data.id, now).await? else { return Ok(None) };
     let Some(user) = lock_recipient(&transaction, &requested, data.link).await? else { return Ok(None) };
-    // Read again after locking the user: the link may have ended while this transaction waited for the lock.
+    // Again, after locking the user: the link may have ended while this waited for the lock.
     let Some(requested) = find_requested(&transaction, data.id, now).await? else { return Ok(None) };
     let email = match requested.user_id {
         Some(_) => requested.email,

@@ -92,7 +92,7 @@ fn every_module_imports_only_what_the_table_allows() {
 }
 
 #[test]
-fn the_table_names_only_modules_that_exist() {
+fn table_names_only_modules_that_exist() {
     let modules: BTreeSet<String> = SourceFile::all().iter().map(|file| module_of(&file.path)).collect();
     for row in MODULES {
         for name in row.modules.split_whitespace().chain([row.name]) {

@@ -86,7 +86,7 @@ fn no_command_starts_with_a_bad_configuration() {
 }
 
 #[test]
-fn production_does_not_start_with_what_is_good_for_development() {
+fn production_does_not_start_with_development_defaults() {
     for command in ["serve", "worker", "doctor"] {
         let said = fails(bare(folder().path(), &[command]).env("APP_ENV", "production"));
         for hint in ["SECRET_KEY", "APP__SERVER__ALLOWED_HOSTS", "SMTP_URL", "FRONTEND_URL", "APP__MAIL__FROM"] {
@@ -117,7 +117,7 @@ fn settings_come_from_the_working_folder_too() {
 }
 
 #[tokio::test]
-async fn migrations_are_applied_listed_and_taken_back() {
+async fn migrations_are_applied_listed_and_reverted() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let migrate =
         |arguments: &[&str]| succeeds(&mut keel(folder.path(), &database, &[&["migrate"], arguments].concat()));
@@ -137,7 +137,7 @@ async fn migrations_are_applied_listed_and_taken_back() {
 }
 
 #[tokio::test]
-async fn a_superuser_is_created_once() {
+async fn superuser_is_created_once() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let create = |email: &str, password: &str| {
         run(&mut keel(folder.path(), &database, &["create-superuser", "--email", email]), password)
@@ -163,7 +163,7 @@ async fn a_superuser_is_created_once() {
 }
 
 #[tokio::test]
-async fn the_doctor_says_what_is_well() {
+async fn doctor_reports_working_services() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let said = succeeds(&mut keel(folder.path(), &database, &["doctor"]));
     for what in ["configuration", "database", "migrations"] {
@@ -176,7 +176,7 @@ async fn the_doctor_says_what_is_well() {
 }
 
 #[tokio::test]
-async fn the_doctor_says_what_is_not_well_and_no_value() {
+async fn doctor_reports_problems_without_values() {
     let folder = folder();
     for url in ["sqlite:///proc/s3cr3t-7f3a/keel.db", "postgres://keel:s3cr3t-7f3a@127.0.0.1:1/s3cr3t-7f3a"] {
         let said = fails(bare(folder.path(), &["doctor"]).env("DATABASE_URL", url));
@@ -192,7 +192,7 @@ async fn the_doctor_says_what_is_not_well_and_no_value() {
 }
 
 #[test]
-fn a_healthcheck_fails_when_nothing_runs() {
+fn healthcheck_fails_without_a_server() {
     // Nothing listens on a port that only the system may use.
     fails(bare(folder().path(), &["healthcheck"]).env("PORT", "1"));
 }

@@ -59,7 +59,7 @@ fn every_operation_has_a_summary_and_declared_tags() {
 }
 
 #[test]
-fn what_can_be_refused_is_documented() {
+fn possible_errors_are_documented() {
     for operation in operations() {
         let documents = |status: &str| operation.value["responses"].get(status).is_some();
         let has = |member: &str| operation.value.get(member).is_some();
@@ -92,7 +92,7 @@ fn every_error_keeps_the_one_shape() {
 
 /// A review sees in the file what a client will see.
 #[test]
-fn the_checked_in_document_is_up_to_date() {
+fn checked_in_document_is_up_to_date() {
     const REGENERATE: &str = "regenerate it with: cargo run -- openapi > openapi.json";
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("openapi.json: {error}; {REGENERATE}"));

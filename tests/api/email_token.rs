@@ -62,7 +62,7 @@ async fn link_that_ended_before_its_job_ran_is_not_mailed() {
 }
 
 #[tokio::test]
-async fn of_several_requests_before_the_job_runs_only_the_newest_link_works() {
+async fn only_the_newest_requested_link_works() {
     let app = strict().await;
     let ann = user(&app, "ann").await;
     for _ in 0..3 {

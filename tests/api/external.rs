@@ -96,8 +96,8 @@ async fn unusable_response_is_a_502_without_details() {
         assert_eq!(ann.get("/external-data").await.error(StatusCode::BAD_GATEWAY), "The upstream service failed");
         assert_eq!(server.received_requests().await.unwrap().len(), calls);
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let (_app, ann) = with_upstream(format!("http://{nobody}"), 5, 1).await;
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_app, ann) = with_upstream(format!("http://{closed}"), 5, 1).await;
     ann.get("/external-data").await.error(StatusCode::BAD_GATEWAY);
     let app = TestApp::start().await;
     app.user("ann").await.get("/external-data").await.error(StatusCode::BAD_GATEWAY);
@@ -160,10 +160,10 @@ async fn timeouts_and_failed_connections_open_the_breaker() {
     assert_eq!(join_all((0..5).map(|_| call())).await, [UpstreamError::TimedOut; 5]);
     assert_eq!(call().await, UpstreamError::Down);
 
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (app, _ann) = with_upstream(format!("http://{}", nobody.local_addr().unwrap()), 5, 0).await;
-    let address = nobody.local_addr().unwrap();
-    drop(nobody);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (app, _ann) = with_upstream(format!("http://{}", listener.local_addr().unwrap()), 5, 0).await;
+    let address = listener.local_addr().unwrap();
+    drop(listener);
     for _ in 0..5 {
         app.state.upstream.get("data", &TraceContext::default()).await.unwrap_err();
     }

@@ -120,15 +120,15 @@ async fn forged_tokens_get_401_from_every_operation() {
 
 /// Whether the secret works as a bearer token, API key, refresh token, verification link, and reset link.
 async fn uses(app: &TestApp, secret: &str) -> [bool; 5] {
-    let nobody = app.anonymous();
+    let anonymous = app.anonymous();
     let key = [("x-api-key", secret)];
     let reset = json!({ "token": secret, "new_password": "kettle with a lid" });
     let statuses = [
         app.bearer(secret).get("/users").await.status,
-        nobody.send("GET".parse().unwrap(), "/users", &key, "".into()).await.status,
-        nobody.post("/login/refresh", json!({ "refresh_token": secret })).await.status,
-        nobody.post("/verify-email", json!({ "token": secret })).await.status,
-        nobody.post("/reset-password", reset).await.status,
+        anonymous.send("GET".parse().unwrap(), "/users", &key, "".into()).await.status,
+        anonymous.post("/login/refresh", json!({ "refresh_token": secret })).await.status,
+        anonymous.post("/verify-email", json!({ "token": secret })).await.status,
+        anonymous.post("/reset-password", reset).await.status,
     ];
     for status in statuses {
         let known =

@@ -1,4 +1,4 @@
-//! Input that nobody sends by accident: it is refused cleanly or comes back as it was, on both databases.
+//! Hostile input: it is refused with a proper error or comes back unchanged, on both databases.
 
 mod echo;
 mod json;
@@ -19,7 +19,7 @@ async fn post(client: &Client, body: impl Into<Vec<u8>>) -> Answer {
 }
 
 #[tokio::test]
-async fn a_body_has_the_media_type_it_is_read_as() {
+async fn body_with_wrong_media_type_gets_415() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for media_type in [
@@ -54,7 +54,7 @@ async fn a_body_has_the_media_type_it_is_read_as() {
 }
 
 #[tokio::test]
-async fn a_login_is_a_form() {
+async fn login_body_must_be_a_form() {
     let app = TestApp::start().await;
     for media_type in ["application/json", "multipart/form-data; boundary=x", "text/plain", ""] {
         let answer = raw(&app.anonymous(), Method::POST, "/token", media_type, "username=ann&password=x").await;
@@ -66,7 +66,7 @@ async fn a_login_is_a_form() {
 }
 
 #[tokio::test]
-async fn a_compressed_body_is_refused() {
+async fn compressed_body_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for encoding in ["gzip", "br", "deflate", "gzip, gzip", "x"] {
@@ -80,7 +80,7 @@ async fn a_compressed_body_is_refused() {
 }
 
 #[tokio::test]
-async fn garbage_in_a_path_leads_nowhere() {
+async fn garbage_in_a_path_is_refused_or_not_found() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for path in

@@ -21,7 +21,7 @@ async fn titles(client: &Client, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_item_comes_back_as_it_was_said() {
+async fn created_item_is_returned_unchanged() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let body = json!({ "title": "Kettle", "description": "two\nlines\tand ünïcode 🫖", "price": "24.90", "tax": 3.98, "tags": ["tea", "kitchen", "tea"] });
@@ -41,7 +41,7 @@ async fn an_item_comes_back_as_it_was_said() {
 }
 
 #[tokio::test]
-async fn a_title_is_enough() {
+async fn item_needs_only_a_title() {
     let app = TestApp::start().await;
     let item = create(&app.user("ann").await, json!({ "title": "x" })).await;
     assert_eq!((item.description, item.price, item.tax, item.tags), (None, None, None, vec![]));
@@ -102,7 +102,7 @@ async fn tax_is_less_than_the_price() {
 }
 
 #[tokio::test]
-async fn every_problem_is_told_at_once_in_path_and_body() {
+async fn problems_in_path_and_body_are_reported_together() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let problems =
@@ -120,7 +120,7 @@ async fn every_problem_is_told_at_once_in_path_and_body() {
 }
 
 #[tokio::test]
-async fn an_item_is_invisible_to_others() {
+async fn item_of_another_user_gets_404() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let item = create(&ann, json!({ "title": "kettle" })).await;
@@ -137,7 +137,7 @@ async fn an_item_is_invisible_to_others() {
 }
 
 #[tokio::test]
-async fn a_superuser_sees_and_changes_everybodys_items() {
+async fn superuser_reads_and_changes_items_of_all_users() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
     let item = create(&ann, json!({ "title": "kettle" })).await;
@@ -150,7 +150,7 @@ async fn a_superuser_sees_and_changes_everybodys_items() {
 }
 
 #[tokio::test]
-async fn a_list_has_pages_and_says_how_long_it_is() {
+async fn list_is_paged_and_counted() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for title in ["a", "b", "c", "d", "e"] {
@@ -184,7 +184,7 @@ async fn paging_has_bounds() {
 }
 
 #[tokio::test]
-async fn a_list_is_filtered() {
+async fn list_is_filtered() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     create(&ann, json!({ "title": "Red kettle", "price": 10, "tags": ["kitchen", "red"] })).await;
@@ -272,7 +272,7 @@ async fn condition_and_available_from_are_stored_and_cleared() {
 }
 
 #[tokio::test]
-async fn a_list_is_sorted_alike_on_both_databases() {
+async fn list_is_sorted_alike_on_both_databases() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for (title, price) in [("b", Some(2)), ("B", None), ("a", Some(3)), ("ä", Some(1)), ("Z", None)] {
@@ -280,7 +280,7 @@ async fn a_list_is_sorted_alike_on_both_databases() {
     }
     assert_eq!(titles(&ann, "sort=title").await, ["B", "Z", "a", "b", "ä"], "by code point");
     assert_eq!(titles(&ann, "sort=-title").await, ["ä", "b", "a", "Z", "B"]);
-    assert_eq!(titles(&ann, "sort=price").await, ["ä", "b", "a", "B", "Z"], "no price counts as the dearest");
+    assert_eq!(titles(&ann, "sort=price").await, ["ä", "b", "a", "B", "Z"], "no price counts as the most expensive");
     assert_eq!(titles(&ann, "sort=-price").await, ["Z", "B", "a", "b", "ä"]);
     assert_eq!(titles(&ann, "sort=created_at").await, ["b", "B", "a", "ä", "Z"]);
 }

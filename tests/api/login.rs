@@ -82,12 +82,12 @@ async fn login_hashes_for_unknown_and_inactive_users_too() {
     let none = AuthSettings { hash_concurrency: 0, ..app.state.settings.auth.clone() };
     let accounts = AccountContext { passwords: Passwords::new(&none).unwrap(), ..(*app.state.accounts).clone() }.into();
     let parts = AppState { accounts, ..app.state.clone() };
-    let nobody = Client::new(build(&parts), None);
+    let anonymous = Client::new(build(&parts), None);
     let (known, inactive, unknown, unknown_email) = tokio::join!(
-        login(&nobody, "/token", "ann", PASSWORD),
-        login(&nobody, "/token", "eve", PASSWORD),
-        login(&nobody, "/token", "nobody", PASSWORD),
-        login(&nobody, "/token", "nobody@example.com", PASSWORD),
+        login(&anonymous, "/token", "ann", PASSWORD),
+        login(&anonymous, "/token", "eve", PASSWORD),
+        login(&anonymous, "/token", "nobody", PASSWORD),
+        login(&anonymous, "/token", "nobody@example.com", PASSWORD),
     );
     for answer in [known, inactive, unknown, unknown_email] {
         answer.error(StatusCode::SERVICE_UNAVAILABLE);
@@ -98,33 +98,33 @@ async fn login_hashes_for_unknown_and_inactive_users_too() {
 async fn login_accepts_only_a_form() {
     let app = TestApp::start().await;
     app.user("ann").await;
-    let nobody = app.anonymous();
+    let anonymous = app.anonymous();
     for route in ROUTES {
-        let json = nobody.post(route, json!({ "username": "ann", "password": PASSWORD })).await;
+        let json = anonymous.post(route, json!({ "username": "ann", "password": PASSWORD })).await;
         json.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        let plain = nobody.send("POST".parse().unwrap(), route, &[], "username=ann".into()).await;
+        let plain = anonymous.send("POST".parse().unwrap(), route, &[], "username=ann".into()).await;
         plain.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         let missing = ["body.password: missing", "body.username: missing"];
-        assert_eq!(nobody.form(route, &[]).await.problems(), missing);
-        assert_eq!(nobody.form(route, &[("username", "ann")]).await.problems(), ["body.password: missing"]);
-        assert_eq!(nobody.form(route, &[("password", "x")]).await.problems(), ["body.username: missing"]);
+        assert_eq!(anonymous.form(route, &[]).await.problems(), missing);
+        assert_eq!(anonymous.form(route, &[("username", "ann")]).await.problems(), ["body.password: missing"]);
+        assert_eq!(anonymous.form(route, &[("password", "x")]).await.problems(), ["body.username: missing"]);
         let twice = [("username", "ann"), ("username", "bob"), ("password", PASSWORD)];
-        assert_eq!(nobody.form(route, &twice).await.problems(), ["body.username: string_type"]);
+        assert_eq!(anonymous.form(route, &twice).await.problems(), ["body.username: string_type"]);
         let other_grant = [("grant_type", "client_credentials"), ("username", "ann"), ("password", PASSWORD)];
-        assert_eq!(nobody.form(route, &other_grant).await.problems(), ["body.grant_type: string_pattern_mismatch"]);
+        assert_eq!(anonymous.form(route, &other_grant).await.problems(), ["body.grant_type: string_pattern_mismatch"]);
         // Other fields of OAuth2 clients are ignored.
         let fields =
             [("username", "ann"), ("password", PASSWORD), ("scope", ""), ("client_id", "x"), ("client_secret", "")];
-        nobody.form(route, &fields).await.ok::<Token>();
+        anonymous.form(route, &fields).await.ok::<Token>();
     }
     for body in ["username=ann&password=%ff", "username=%c3%28&password=x", "username=ann&password=x&%ff=1"] {
         let form = [("content-type", "application/x-www-form-urlencoded")];
-        let answer = nobody.send("POST".parse().unwrap(), "/token", &form, body.into()).await;
+        let answer = anonymous.send("POST".parse().unwrap(), "/token", &form, body.into()).await;
         assert_eq!(answer.problems(), ["body: string_unicode"], "{body}");
     }
     // Credentials in the query are ignored, because they would end up in logs.
     let query = format!("/token?{}", "username=ann&password=correct+horse+battery");
-    assert_eq!(nobody.form(&query, &[]).await.problems().len(), 2);
+    assert_eq!(anonymous.form(&query, &[]).await.problems().len(), 2);
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn entries_created_while_walking_do_not_shift_the_pages() {
 }
 
 #[tokio::test]
-async fn a_bad_cursor_is_refused_with_its_place() {
+async fn invalid_cursor_gets_422_at_its_place() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     create_items(&ann, 3).await;
@@ -134,7 +134,7 @@ async fn a_bad_cursor_is_refused_with_its_place() {
 }
 
 #[tokio::test]
-async fn the_cursor_of_another_user_shows_nothing_of_theirs() {
+async fn cursor_of_another_user_reveals_none_of_their_rows() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     create_items(&bob, 2).await;
@@ -145,7 +145,7 @@ async fn the_cursor_of_another_user_shows_nothing_of_theirs() {
 }
 
 #[tokio::test]
-async fn a_deep_page_by_cursor_is_read_from_an_index() {
+async fn deep_page_by_cursor_is_read_from_an_index() {
     let app = TestApp::start().await;
     let (ann, root) = (app.user("ann").await, app.superuser("root").await);
     create_items(&ann, 3).await;

@@ -144,7 +144,7 @@ async fn hash_with_old_cost_is_replaced_at_login() {
 }
 
 #[tokio::test]
-async fn a_verdict_is_wrong_without_a_hash() {
+async fn missing_hash_never_matches() {
     let app = TestApp::start().await;
     let verdict = app.state.accounts.passwords.verify(SecretString::from(PASSWORD), None).await.unwrap();
     assert_eq!(verdict, Verdict::Wrong);

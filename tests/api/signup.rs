@@ -47,7 +47,7 @@ async fn sign_up_needs_only_email_and_password() {
 #[tokio::test]
 async fn username_is_derived_from_the_email() {
     let app = TestApp::start().await;
-    let nobody = app.anonymous();
+    let anonymous = app.anonymous();
     let long = "l".repeat(64);
     for (local, expected) in [
         ("a+b.c", "abc"),
@@ -57,13 +57,13 @@ async fn username_is_derived_from_the_email() {
         ("Max", "Max"),
         (&long, &long[..50]),
     ] {
-        let user = sign_up(&nobody, json!({ "email": format!("{local}@example.com"), "password": PASSWORD })).await;
+        let user = sign_up(&anonymous, json!({ "email": format!("{local}@example.com"), "password": PASSWORD })).await;
         assert_eq!(user.username, expected, "{local}");
     }
     // A derived username that is taken gets a random suffix.
     for (number, local) in ["abc", "ABC", "MAX", "x", &"L".repeat(60)].into_iter().enumerate() {
         let email = format!("{local}@{number}.example.com");
-        let user = sign_up(&nobody, json!({ "email": email, "password": PASSWORD })).await;
+        let user = sign_up(&anonymous, json!({ "email": email, "password": PASSWORD })).await;
         let (name, end) = user.username.rsplit_once('-').unwrap();
         assert!(local.starts_with(name.trim_end_matches('_')) && end.len() == 8, "{local}: {}", user.username);
         assert!(user.username.len() <= 50);
@@ -101,14 +101,14 @@ async fn concurrent_sign_up_with_one_email_succeeds_once() {
     let app = TestApp::start().await;
     let signups: Vec<_> = (0..100_usize)
         .map(|number| {
-            let nobody = app.anonymous();
+            let anonymous = app.anonymous();
             // The bits of the number choose the capital letters.
             let cased = |(at, letter): (usize, char)| {
                 if number >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
             };
             let email: String = "somebody@example.com".chars().enumerate().map(cased).collect();
             tokio::spawn(
-                async move { nobody.post("/users/signup", json!({ "email": email, "password": PASSWORD })).await },
+                async move { anonymous.post("/users/signup", json!({ "email": email, "password": PASSWORD })).await },
             )
         })
         .collect();

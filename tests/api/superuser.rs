@@ -55,11 +55,11 @@ async fn superuser_changes_a_user() {
     assert_eq!(app.log_in("eve", PASSWORD).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(app.log_in("ann", "another horse").await.status, StatusCode::BAD_REQUEST);
 
-    let nobody = "/users/01900000-0000-7000-8000-000000000000";
-    root.patch(nobody, json!({ "age": 7 })).await.is_not_found();
-    root.patch(nobody, json!({})).await.is_not_found();
-    root.delete(nobody).await.is_not_found();
-    root.get(nobody).await.is_not_found();
+    let unknown = "/users/01900000-0000-7000-8000-000000000000";
+    root.patch(unknown, json!({ "age": 7 })).await.is_not_found();
+    root.patch(unknown, json!({})).await.is_not_found();
+    root.delete(unknown).await.is_not_found();
+    root.get(unknown).await.is_not_found();
 }
 
 #[tokio::test]

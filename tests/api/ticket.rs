@@ -93,8 +93,8 @@ async fn other_texts_are_refused_as_tickets() {
     let app = TestApp::start().await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let refresh_token = ann.refresh_token.clone().unwrap();
-    let nobody = Uuid::new_v4().to_string();
-    for ticket in [ann.token.as_deref().unwrap(), &refresh_token, "", "x", "%20", &nobody] {
+    let unknown = Uuid::new_v4().to_string();
+    for ticket in [ann.token.as_deref().unwrap(), &refresh_token, "", "x", "%20", &unknown] {
         let refused = Chat::open(server.address, &format!("/ws?ticket={ticket}"), &[]).await;
         assert_eq!(refused.err(), Some(401), "{ticket}");
     }

@@ -228,7 +228,7 @@ async fn metrics_listener_reports_jobs() {
         }
     };
     timeout(TIMEOUT, told).await.expect("it is told");
-    // And nobody else.
+    // The main listener does not serve metrics.
     let answer = reqwest::Client::new().get(format!("http://{address}/metrics")).header("host", "testserver").send();
     assert_eq!(answer.await.unwrap().status(), 404);
 }

@@ -99,7 +99,7 @@ async fn serve_starts_without_configuration() {
 }
 
 #[tokio::test]
-async fn the_default_superuser_is_created_on_loopback_only() {
+async fn default_superuser_is_created_on_loopback_only() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let superusers = async || {
         let db = database.connect().await;

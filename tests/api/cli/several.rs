@@ -57,7 +57,7 @@ async fn is_over(address: SocketAddr, token: &str) {
 }
 
 #[tokio::test]
-async fn what_ends_a_session_on_one_process_ends_it_on_the_other() {
+async fn session_ended_on_one_process_ends_on_the_other() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let processes = two(&database, folder.path(), |_| {});
     let [here, there] = [processes[0].1, processes[1].1];
@@ -100,7 +100,7 @@ async fn limits_count_for_all_processes_together() {
 }
 
 #[tokio::test]
-async fn what_is_said_on_one_process_is_heard_on_the_other_and_a_process_that_stops_tells_its_clients() {
+async fn messages_cross_processes_and_a_stopping_process_closes_its_sockets() {
     let Some(redis) = redis_url() else { return };
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let mut processes = two(&database, folder.path(), |command| {
@@ -124,7 +124,7 @@ async fn what_is_said_on_one_process_is_heard_on_the_other_and_a_process_that_st
 }
 
 #[tokio::test]
-async fn a_logout_on_one_process_closes_sockets_on_the_other() {
+async fn logout_on_one_process_closes_sockets_on_the_other() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let processes = two(&database, folder.path(), |_| {});
     let [here, there] = [processes[0].1, processes[1].1];

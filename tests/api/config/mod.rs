@@ -47,7 +47,7 @@ fn load_from(folder: &Path, dotenv: Variables, variables: Variables) -> Result<S
 }
 
 #[test]
-fn what_comes_later_wins() {
+fn later_source_overrides_earlier_ones() {
     let port = |folder: &TempDir, dotenv: Variables, variables: Variables| {
         load_from(folder.path(), dotenv, variables).unwrap().server.port
     };
@@ -71,7 +71,7 @@ fn what_comes_later_wins() {
 }
 
 #[test]
-fn a_layer_changes_only_what_it_names() {
+fn layer_changes_only_its_own_keys() {
     let files = folder(&[("local.toml", "[server]\nport = 1003\n[cors]\nallow_credentials = false")]);
     let settings = load_from(files.path(), &[], &[("APP__SERVER__HOST", "::1")]).unwrap();
     assert_eq!((settings.server.port, settings.server.host.as_str()), (1003, "::1"));
@@ -80,12 +80,12 @@ fn a_layer_changes_only_what_it_names() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_no_problem() {
+fn missing_config_folder_is_ignored() {
     assert!(load_from(Path::new("/nowhere/at/all"), &[], &[]).is_ok());
 }
 
 #[test]
-fn short_names_stand_for_settings() {
+fn short_names_set_their_settings() {
     let settings = load(&[
         ("HOST", "0.0.0.0"),
         ("PORT", "80"),
@@ -103,7 +103,7 @@ fn short_names_stand_for_settings() {
 }
 
 #[test]
-fn text_is_read_as_what_the_setting_is() {
+fn variables_are_read_as_the_type_of_the_setting() {
     let settings = load(&[
         ("APP__SERVER__DOCS", "false"),
         ("APP__SERVER__REQUEST_TIMEOUT_SECONDS", "7"),
@@ -118,7 +118,7 @@ fn text_is_read_as_what_the_setting_is() {
 }
 
 #[test]
-fn a_list_is_json_or_separated_by_commas() {
+fn list_setting_is_json_or_separated_by_commas() {
     for text in [r#"["a.example", "*.b.example"]"#, "a.example,*.b.example", " a.example , *.b.example "] {
         let settings = load(&[("APP__SERVER__ALLOWED_HOSTS", text)]).unwrap();
         assert_eq!(settings.server.allowed_hosts, ["a.example", "*.b.example"], "{text}");
@@ -132,7 +132,7 @@ fn a_list_is_json_or_separated_by_commas() {
 }
 
 #[test]
-fn an_empty_variable_counts_as_none() {
+fn empty_variable_counts_as_absent() {
     let settings = load(&[
         ("PORT", ""),
         ("APP__SERVER__PORT", ""),
@@ -151,7 +151,7 @@ fn an_empty_variable_counts_as_none() {
 }
 
 #[test]
-fn an_unknown_key_is_refused_by_its_name() {
+fn unknown_key_is_refused_by_name() {
     for (name, key) in [
         ("APP__SERVER__PROT", "server.prot"),
         ("APP__SEVER__PORT", "sever"),
@@ -176,7 +176,7 @@ fn an_unknown_key_is_refused_by_its_name() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once_and_no_value() {
+fn every_problem_is_reported_at_once_without_values() {
     let refusal = refusal(&[
         ("PORT", MARKER),
         ("DATABASE_URL", "mysql://root:s3cr3t-7f3a@localhost/x"),
@@ -209,7 +209,7 @@ fn everything_that_is_wrong_is_told_at_once_and_no_value() {
 }
 
 #[test]
-fn a_number_keeps_to_its_bounds() {
+fn number_out_of_bounds_is_refused() {
     for (name, value) in [
         ("PORT", "65536"),
         ("PORT", "-1"),
@@ -225,7 +225,7 @@ fn a_number_keeps_to_its_bounds() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_told_by_its_name_and_not_quoted() {
+fn invalid_toml_is_reported_by_file_name_without_its_content() {
     for name in ["default.toml", "development.toml", "local.toml"] {
         let files = folder(&[(name, "[auth]\nsecret_key = s3cr3t-7f3a")]);
         let refusal = load_from(files.path(), &[], &[]).unwrap_err();

@@ -22,18 +22,18 @@ fn production(more: Variables) -> Result<Settings, String> {
 }
 
 #[test]
-fn production_starts_with_what_it_needs() {
+fn production_accepts_a_complete_configuration() {
     let settings =
         production(&[("FIRST_SUPERUSER", "root@example.com"), ("FIRST_SUPERUSER_PASSWORD", "correct horse")]);
     let settings = settings.unwrap();
     assert_eq!(settings.server.host, "0.0.0.0");
     assert_eq!(settings.telemetry.log_format, LogFormat::Json);
     assert!(settings.cors.allowed_origins.is_empty());
-    assert!(production(&[]).unwrap().first_superuser.email.is_none(), "nobody is created unasked");
+    assert!(production(&[]).unwrap().first_superuser.email.is_none(), "no superuser is created unasked");
 }
 
 #[test]
-fn production_refuses_what_is_only_good_for_a_start() {
+fn production_refuses_development_defaults() {
     for (name, value, key) in [
         ("SECRET_KEY", "changethis-this-key-is-for-development-only", "auth.secret_key"),
         ("SECRET_KEY", "CHANGETHIS-0123456789abcdef0123456789", "auth.secret_key"),
@@ -77,7 +77,7 @@ fn production_accepts_hosts_that_only_look_local() {
 }
 
 #[test]
-fn production_refuses_everything_at_once() {
+fn production_reports_every_problem_at_once() {
     let refusal = load(&[
         ("APP_ENV", "production"),
         ("FIRST_SUPERUSER_PASSWORD", "changethis"),
@@ -146,7 +146,7 @@ fn default_toml_names_every_setting_and_no_other() {
 }
 
 #[test]
-fn the_example_of_an_environment_names_every_setting() {
+fn env_example_names_every_setting() {
     let example = read(".env.example");
     let missing: Vec<String> = documented_keys()
         .into_iter()

@@ -30,7 +30,7 @@ async fn rediss_connects_with_tls() {
 }
 
 #[test]
-fn an_invalid_redis_url_is_refused_without_its_value() {
+fn invalid_redis_url_is_refused_without_its_value() {
     for url in ["redis://", "rediss://:s3cr3t-7f3a@host:port", "redis://localhost/s3cr3t-7f3a"] {
         let mut settings = settings();
         settings.redis.url = Some(url.to_owned().into());

@@ -17,7 +17,7 @@ struct Part {
 }
 
 #[tokio::test]
-async fn what_is_documented_is_enforced_and_nothing_else_is() {
+async fn exactly_the_documented_bounds_are_enforced() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
     let mut wrong = Vec::new();
@@ -53,7 +53,7 @@ async fn what_is_documented_is_enforced_and_nothing_else_is() {
 
 /// JSON knows one kind of number: 30.0 is an integer, and what JavaScript may write for it.
 #[tokio::test]
-async fn an_integer_may_be_written_with_a_point() {
+async fn integer_accepts_a_zero_fraction() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let answer = ann.json(Method::PATCH, "/users/me", json!({ "age": 30.0 })).await;
@@ -62,13 +62,13 @@ async fn an_integer_may_be_written_with_a_point() {
 
 #[test]
 #[should_panic(expected = "uniqueItems")]
-fn a_rule_that_is_new_to_the_walker_does_not_go_untested() {
+fn unknown_schema_rule_fails_the_walker() {
     cases(&json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true }), Written::Json);
 }
 
 #[test]
 #[should_panic(expected = "ipv4")]
-fn a_format_that_is_new_to_the_walker_does_not_go_untested() {
+fn unknown_schema_format_fails_the_walker() {
     cases(&json!({ "type": "string", "format": "ipv4" }), Written::Json);
 }
 

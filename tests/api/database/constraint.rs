@@ -39,7 +39,7 @@ async fn insert(db: &impl ConnectionTrait, values: &str) -> DbErr {
 }
 
 #[tokio::test]
-async fn a_violated_unique_constraint_is_the_conflict_of_its_name() {
+async fn violated_unique_constraint_returns_its_conflict() {
     let database = TestDatabase::empty().await;
     let db = database.connect().await;
     db.execute_unprepared(TABLE).await.unwrap();

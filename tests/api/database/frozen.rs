@@ -51,7 +51,7 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
         return;
     };
     let ann = app.user("ann").await;
-    let nobody = app.anonymous();
+    let anonymous = app.anonymous();
     let login = [("username", "ann"), ("password", PASSWORD)];
     is_frozen.send(true).unwrap();
 
@@ -60,24 +60,24 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
         let (read, write, login) = tokio::join!(
             ann.get("/items"),
             ann.post("/items", json!({ "title": "x" })),
-            nobody.form("/token", &login),
+            anonymous.form("/token", &login),
         );
         [read, write, login].into_iter().for_each(is_unavailable);
         assert!(start.elapsed() < AT_MOST, "{:?}", start.elapsed());
-        nobody.get("/health/live").await.expect(StatusCode::OK);
-        nobody.get("/").await.expect(StatusCode::OK);
+        anonymous.get("/health/live").await.expect(StatusCode::OK);
+        anonymous.get("/").await.expect(StatusCode::OK);
         ann.post("/items", json!({ "title": 7 })).await.expect(StatusCode::SERVICE_UNAVAILABLE);
     }
 
     readiness_becomes(&app, StatusCode::SERVICE_UNAVAILABLE).await;
     is_frozen.send(false).unwrap();
     readiness_becomes(&app, StatusCode::OK).await;
-    nobody.form("/token", &login).await.expect(StatusCode::OK);
+    anonymous.form("/token", &login).await.expect(StatusCode::OK);
     ann.post("/items", json!({ "title": "x" })).await.created::<ItemRead>();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_survives_a_frozen_database_and_stops_during_one() {
+async fn worker_survives_a_frozen_database_and_stops_while_it_is_frozen() {
     let Some((app, is_frozen)) = start(|_| {}).await else { return };
     let readiness = Readiness::default();
     let context = Context { shutdown_grace: Duration::ZERO, ..app.jobs.clone() };
@@ -110,7 +110,7 @@ async fn a_worker_survives_a_frozen_database_and_stops_during_one() {
 
 /// Otherwise the connection returns to the pool inside the transaction, and later writes become part of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_cancelled_while_it_begins_is_rolled_back() {
+async fn transaction_cancelled_while_it_begins_is_rolled_back() {
     let Some((app, is_frozen)) = start(|settings| settings.database.max_connections = 1).await else { return };
     app.user("ann").await;
     let elsewhere = app.database.connect().await;

@@ -19,7 +19,7 @@ use crate::support::socket::TIMEOUT;
 const AT_MOST: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_table_holds_up_its_own_routes_only() {
+async fn locked_table_delays_only_its_own_routes() {
     if server_url().is_none() {
         return;
     }
@@ -61,7 +61,7 @@ async fn a_locked_table_holds_up_its_own_routes_only() {
 }
 
 #[tokio::test]
-async fn a_migration_waits_longer_than_the_lock_timeout() {
+async fn migration_waits_longer_than_the_lock_timeout() {
     if server_url().is_none() {
         return;
     }

@@ -80,7 +80,7 @@ async fn concurrent_migrations_apply_each_step_once() {
 }
 
 #[tokio::test]
-async fn a_database_newer_than_the_binary_is_served() {
+async fn newer_database_is_served_by_an_older_binary() {
     let database = TestDatabase::migrated().await;
     let db = database.connect().await;
     let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_from_the_future', 0)";
@@ -116,7 +116,7 @@ async fn reads_succeed_and_writes_get_503_while_the_write_lock_is_held() {
 }
 
 #[tokio::test]
-async fn a_read_only_database_is_read_and_writes_get_503() {
+async fn read_only_database_serves_reads_and_writes_get_503() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let item: ItemRead = ann.post("/items", json!({ "title": "x" })).await.created();
@@ -153,7 +153,7 @@ async fn failures(client: &Client, connections: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_connection_costs_at_most_one_request() {
+async fn killed_connection_fails_at_most_one_request() {
     if server_url().is_none() {
         return;
     }

@@ -25,7 +25,7 @@ async fn is_silent_about(client: &Client, method: &str, path: &str, body: &Value
 }
 
 #[tokio::test]
-async fn a_refused_value_of_an_item_is_not_told() {
+async fn refused_item_value_is_not_echoed() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let long = MARKER.repeat(30);
@@ -53,7 +53,7 @@ async fn a_refused_value_of_an_item_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_refused_value_of_a_user_is_not_told() {
+async fn refused_user_value_is_not_echoed() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let long = MARKER.repeat(30);
@@ -80,7 +80,7 @@ async fn a_refused_value_of_a_user_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_refused_number_is_not_told() {
+async fn refused_number_is_not_echoed() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for number in ["41973", "41973.0", "41973.5", "-41973", "4197341973419734197341973", "41973e3", "41973e999"] {
@@ -95,7 +95,7 @@ async fn a_refused_number_is_not_told() {
 
 /// pydantic takes `41.0` for 41; either answer is good, as long as the refusal does not repeat it.
 #[tokio::test]
-async fn a_whole_number_with_a_point_is_taken_or_not_told() {
+async fn integral_float_is_accepted_or_not_echoed() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for number in ["41.0", "4.1e1", "410e-1"] {
@@ -112,7 +112,7 @@ async fn a_whole_number_with_a_point_is_taken_or_not_told() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_not_told() {
+async fn malformed_json_is_not_echoed() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for body in [
@@ -129,7 +129,7 @@ async fn a_body_that_is_no_json_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_refused_parameter_is_not_told() {
+async fn refused_parameter_is_not_echoed() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let long = MARKER.repeat(10);
@@ -151,7 +151,7 @@ async fn a_refused_parameter_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_refused_login_is_not_told() {
+async fn refused_login_is_not_echoed() {
     let app = TestApp::start().await;
     let long = MARKER.repeat(30);
     for fields in [

@@ -20,7 +20,7 @@ fn is_malformed(answer: Answer, said: &str) {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_refused() {
+async fn malformed_json_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for body in [
@@ -55,7 +55,7 @@ async fn what_is_no_json_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_utf_8_is_refused() {
+async fn invalid_utf_8_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for title in [&b"\xff"[..], b"\xc3\x28", b"\xe2\x82", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"] {
@@ -69,7 +69,7 @@ async fn what_is_no_utf_8_is_refused() {
 }
 
 #[tokio::test]
-async fn half_a_character_is_none() {
+async fn lone_surrogate_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for text in [r"\ud800", r"\udc00", r"\ud83e", r"\ud83e\ud83e", r"\udee9\ud83e", r"a\ud800z", r"\uD83Ex"] {
@@ -83,7 +83,7 @@ async fn half_a_character_is_none() {
 }
 
 #[tokio::test]
-async fn a_member_is_named_once() {
+async fn duplicate_member_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for body in [
@@ -104,7 +104,7 @@ async fn a_member_is_named_once() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_kind_is_refused() {
+async fn body_of_another_json_type_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let id = post(&ann, r#"{"title":"x"}"#).await.created::<Value>()["id"].as_str().unwrap().to_owned();
@@ -123,7 +123,7 @@ async fn a_body_of_another_kind_is_refused() {
 }
 
 #[tokio::test]
-async fn an_object_inside_is_no_list_either() {
+async fn nested_object_cannot_be_a_list() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for address in [json!(["a", "b", "c"]), json!([]), json!("a"), json!(7)] {
@@ -133,7 +133,7 @@ async fn an_object_inside_is_no_list_either() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_levels_are_no_harm() {
+async fn json_of_a_hundred_thousand_levels_does_no_harm() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let deep = 100_000;
@@ -157,7 +157,7 @@ async fn a_hundred_thousand_levels_are_no_harm() {
 }
 
 #[tokio::test]
-async fn numbers_have_bounds() {
+async fn number_out_of_bounds_is_refused() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let long = "1".repeat(100_000);
@@ -176,7 +176,7 @@ async fn numbers_have_bounds() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_far_too_long_is_answered_shortly() {
+async fn overlong_list_gets_a_short_response() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let body = json!({ "title": "x", "tags": vec![1; 100_000] });

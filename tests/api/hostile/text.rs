@@ -18,7 +18,7 @@ async fn problems_of_item(client: &Client, body: Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_null_character_is_refused_in_every_text_of_an_item() {
+async fn null_character_is_refused_in_every_text_of_an_item() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for text in ["\0", "a\0", "\0a", "a\0b", "\0\0\0"] {
@@ -28,7 +28,7 @@ async fn the_null_character_is_refused_in_every_text_of_an_item() {
 }
 
 #[tokio::test]
-async fn the_null_character_is_refused_in_every_text_of_a_user() {
+async fn null_character_is_refused_in_every_text_of_a_user() {
     let app = TestApp::start().await;
     let nul = "nul\0nul\0";
     let body = json!({
@@ -58,7 +58,7 @@ async fn the_null_character_is_refused_in_every_text_of_a_user() {
 }
 
 #[tokio::test]
-async fn the_null_character_is_refused_at_the_login() {
+async fn null_character_is_refused_at_login() {
     let app = TestApp::start().await;
     app.user("ann").await;
     for path in ["/token", "/login/access-token"] {
@@ -130,7 +130,7 @@ async fn any_other_text_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn the_name_of_a_person_comes_back_byte_for_byte() {
+async fn full_name_comes_back_byte_for_byte() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for name in ["O'Neil; DROP TABLE users;--", "Zoë 🫖", "名前", ""] {
@@ -143,7 +143,7 @@ async fn the_name_of_a_person_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_length_is_counted_in_code_points() {
+async fn text_length_is_counted_in_code_points() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for character in ["x", "é", "語", "🫖"] {
@@ -164,7 +164,7 @@ async fn a_length_is_counted_in_code_points() {
 }
 
 #[tokio::test]
-async fn a_password_is_counted_in_code_points_and_never_cut() {
+async fn password_length_is_counted_in_code_points_without_truncation() {
     let app = TestApp::start().await;
     let body = |password: &str| json!({ "email": "zoe@example.com", "username": "zoe", "password": password });
     let text = |length: usize| "🫖q7ßk".chars().cycle().take(length).collect::<String>();

@@ -30,9 +30,9 @@ fn is_withheld(answer: &Answer) {
 #[tokio::test]
 async fn allowed_origin_may_read_responses_and_errors() {
     let app = TestApp::start().await;
-    let (ann, root, nobody) = (app.user("ann").await, app.superuser("root").await, app.anonymous());
+    let (ann, root, anonymous) = (app.user("ann").await, app.superuser("root").await, app.anonymous());
     is_shared(&from(&ann, OURS, "/users/me").await.expect(StatusCode::OK));
-    is_shared(&from(&nobody, OURS, "/users/me").await.expect(StatusCode::UNAUTHORIZED));
+    is_shared(&from(&anonymous, OURS, "/users/me").await.expect(StatusCode::UNAUTHORIZED));
     is_shared(&from(&ann, OURS, "/users").await.expect(StatusCode::FORBIDDEN));
     is_shared(&from(&ann, OURS, "/nowhere").await.expect(StatusCode::NOT_FOUND));
     is_shared(&from(&root, OURS, "/users?limit=0").await.expect(StatusCode::UNPROCESSABLE_ENTITY));
@@ -79,7 +79,7 @@ fn sent_headers() -> HashSet<String> {
 #[tokio::test]
 async fn other_origins_may_not_read_responses() {
     let app = TestApp::start().await;
-    let (ann, nobody) = (app.user("ann").await, app.anonymous());
+    let (ann, anonymous) = (app.user("ann").await, app.anonymous());
     for origin in [
         "https://evil.example.com",
         "null",
@@ -97,7 +97,7 @@ async fn other_origins_may_not_read_responses() {
         "",
     ] {
         is_withheld(&from(&ann, origin, "/users/me").await.expect(StatusCode::OK));
-        is_withheld(&from(&nobody, origin, "/users/me").await.expect(StatusCode::UNAUTHORIZED));
+        is_withheld(&from(&anonymous, origin, "/users/me").await.expect(StatusCode::UNAUTHORIZED));
     }
     is_withheld(&ann.get("/users/me").await);
 }

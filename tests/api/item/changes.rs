@@ -9,7 +9,7 @@ use super::create;
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn a_patch_changes_only_what_is_present_and_null_clears() {
+async fn patch_changes_present_fields_and_null_clears_them() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let item = create(&ann, json!({ "title": "a", "description": "d", "price": 2, "tax": 1, "tags": ["x"] })).await;
@@ -28,7 +28,7 @@ async fn a_patch_changes_only_what_is_present_and_null_clears() {
 }
 
 #[tokio::test]
-async fn a_put_replaces_everything() {
+async fn put_replaces_every_field() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let item =
@@ -40,7 +40,7 @@ async fn a_put_replaces_everything() {
 }
 
 #[tokio::test]
-async fn nothing_but_what_is_documented_can_be_set() {
+async fn undocumented_fields_of_items_cannot_be_set() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let forged = json!({ "title": "x", "id": bob.id(), "owner_id": bob.id(), "created_at": "2000-01-01T00:00:00Z", "version": 9 });
@@ -53,7 +53,7 @@ async fn nothing_but_what_is_documented_can_be_set() {
 }
 
 #[tokio::test]
-async fn a_deleted_item_is_gone() {
+async fn deleted_item_gets_404() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let path = format!("/items/{}", create(&ann, json!({ "title": "x", "tags": ["t"] })).await.id);
@@ -63,7 +63,7 @@ async fn a_deleted_item_is_gone() {
 }
 
 #[tokio::test]
-async fn what_the_client_has_is_not_sent_again() {
+async fn known_version_gets_304() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let created = ann.post("/items", json!({ "title": "x" })).await.expect(StatusCode::CREATED);
@@ -81,7 +81,7 @@ async fn what_the_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_change_can_demand_the_version_it_is_based_on() {
+async fn change_of_a_stale_version_gets_412() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let created = ann.post("/items", json!({ "title": "x" })).await.expect(StatusCode::CREATED);
@@ -104,7 +104,7 @@ async fn a_change_can_demand_the_version_it_is_based_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_fifty_changes_to_one_version_one_succeeds() {
+async fn concurrent_changes_to_one_version_succeed_once() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let created = ann.post("/items", json!({ "title": "x" })).await.expect(StatusCode::CREATED);
@@ -126,7 +126,7 @@ async fn of_fifty_changes_to_one_version_one_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_writers_at_once_all_succeed() {
+async fn hundred_concurrent_writers_all_succeed() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let posts: Vec<_> = (0..100)

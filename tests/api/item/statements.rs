@@ -10,7 +10,7 @@ use crate::support::TestApp;
 use crate::support::recorder::Recorder;
 
 #[tokio::test]
-async fn a_list_takes_at_most_three_statements_whatever_its_length() {
+async fn list_of_any_length_takes_at_most_three_statements() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let recorder = Recorder::start(&app).await;
@@ -36,7 +36,7 @@ async fn a_list_takes_at_most_three_statements_whatever_its_length() {
 }
 
 #[tokio::test]
-async fn an_item_without_tags_is_created_by_one_statement() {
+async fn item_without_tags_is_created_by_one_statement() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let recorder = Recorder::start(&app).await;
@@ -48,7 +48,7 @@ async fn an_item_without_tags_is_created_by_one_statement() {
 }
 
 #[tokio::test]
-async fn an_item_is_read_by_one_statement() {
+async fn item_is_read_by_one_statement() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let recorder = Recorder::start(&app).await;

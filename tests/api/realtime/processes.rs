@@ -110,8 +110,8 @@ async fn redis_outage_limits_messages_to_their_process_until_it_is_back() {
 
 #[tokio::test]
 async fn missing_redis_delays_no_message() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let app = TestApp::with(|settings| settings.redis.url = Some(format!("redis://{nobody}").into())).await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let app = TestApp::with(|settings| settings.redis.url = Some(format!("redis://{closed}").into())).await;
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let mut chat = Chat::enter(server.address, ann.token.as_ref().unwrap(), "kitchen").await;
     chat.say("hello").await;

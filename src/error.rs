@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a request, and the one table that says what the client is told.
+//! The errors of a request, and one table with their statuses and codes.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::rate_limit::RateLimitStatus;
 use crate::upstream::UpstreamError;
 use crate::validation::schema::Problem;
 
-/// The result of everything a request runs through.
+/// The result of handlers, services and extractors.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a request failed. Handlers, services and extractors return it; `middleware::errors` writes the body. Cheap to
-/// clone, because it travels in the extensions of the response.
+/// clone, because it is passed on in the extensions of the response.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// 400: the request cannot be served as it is.
@@ -67,7 +67,7 @@ pub enum Error {
     /// 415: the body has another media type than expected.
     #[error("Expected a body of type {0}")]
     UnsupportedMediaType(&'static str),
-    /// 422: the input is invalid; every problem of it.
+    /// 422: the input is invalid, with the list of all problems.
     #[error("The request is not valid")]
     Invalid(Vec<Problem>),
     /// 426: only a WebSocket handshake is accepted here.
@@ -82,7 +82,7 @@ pub enum Error {
     /// 502: the upstream service failed.
     #[error("The upstream service failed")]
     BadGateway,
-    /// 504: the upstream service did not answer in time.
+    /// 504: the upstream service did not respond in time.
     #[error("The upstream service takes too long")]
     GatewayTimeout,
     /// 503: a dependency is down, or the request took longer than `server.request_timeout_seconds`. The text is for the
@@ -92,12 +92,12 @@ pub enum Error {
     /// 500: a bug. The text is for the log.
     #[error("Internal Server Error")]
     Internal(Arc<str>),
-    /// Any other status that a layer or a handler answers without a body.
+    /// Any other status that a layer or a handler returns without a body.
     #[error("{}", .0.canonical_reason().unwrap_or("Error"))]
     Status(StatusCode),
 }
 
-/// `Retry-After` in seconds, where no rate limit says more.
+/// `Retry-After` in seconds, for errors without a time of their own.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 impl Error {
@@ -141,7 +141,7 @@ impl Error {
         }
     }
 
-    /// The error for a status without a body, as the router and layers answer it.
+    /// The error for a status without a body, as the router and layers return it.
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         match status {
@@ -227,7 +227,7 @@ impl From<UpstreamError> for Error {
     }
 }
 
-/// What the violation of a unique constraint means to the client.
+/// A unique constraint, and the error that the client gets when it is violated.
 #[derive(Debug, Clone, Copy)]
 pub struct UniqueConflict {
     /// The constraint.
@@ -236,7 +236,7 @@ pub struct UniqueConflict {
     pub message: &'static str,
 }
 
-/// 409 if the statement violated one of these constraints, otherwise what the error means by itself.
+/// 409 if the statement violated one of these constraints, otherwise the same as `Error::from`.
 #[must_use]
 pub fn on_unique(error: DbErr, conflicts: &[UniqueConflict]) -> Error {
     match conflicts.iter().find(|conflict| conflict.constraint.is_violated_by(&error)) {

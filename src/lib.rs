@@ -1,25 +1,25 @@
 //! A production microservice on axum and SeaORM.
 //!
-//! A request takes few steps: [`middleware`] → [`routes`] → [`services`] → [`entities`].
+//! The path of a request: [`middleware`] → [`routes`] → [`services`] → [`entities`].
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`cli`] | the commands: `serve`, `worker`, `migrate` and others |
-//! | [`app`], [`state`] | the router with its middleware, built from what handlers share |
+//! | [`app`], [`state`] | the router with its middleware; the state that handlers share |
 //! | [`routes`], [`openapi`] | one file per resource: path, status, documentation; the document of all |
-//! | [`validation`] | the rules of a type: in the document, for JSON, queries, paths and forms |
-//! | [`extract`], [`auth`] | what a handler's signature can ask for: headers, and the caller |
-//! | [`services`] | what is allowed and how it is stored: the only layer that queries |
+//! | [`validation`] | valid input: JSON, queries, paths and forms, by the rules of their types |
+//! | [`extract`], [`auth`] | other arguments of handlers: headers, and the authenticated caller |
+//! | [`services`] | permissions and queries: the only layer that uses the database |
 //! | [`schemas`] | the types of requests and responses, with their rules |
-//! | [`entities`], [`migrations`] | what is stored |
+//! | [`entities`], [`migrations`] | the stored data |
 //! | [`middleware`] | the layers around all routes, in order, in one function |
-//! | [`error`] | every error, in one table |
+//! | [`error`] | every error, with its status, in one table |
 //! | [`jobs`] | work outside the request: the queue, the worker, the schedule, one file per kind of job |
 //! | [`realtime`] | WebSockets and Server-Sent Events |
 //! | [`rate_limit`] | limits, in memory or in Redis |
 //! | [`mail`], [`upstream`] | clients of the two outside services |
 //! | [`server`] | the accept loop, the client's address, shutdown |
-//! | [`core`] | settings, database, security, clock, logs: what every layer may use |
+//! | [`core`] | settings, database, security, clock, logs: the base of every layer |
 
 pub mod app;
 pub mod auth;

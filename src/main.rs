@@ -1,12 +1,12 @@
-//! The binary: parse, run, exit code.
+//! The binary: parses the command line, runs the command and sets the exit code.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use keel::cli::Cli;
 
-/// Password hashing takes 19 MiB on whichever thread is free. The system's allocator keeps that for every
-/// thread that ever did it; this one gives it on to the next, and is faster with a request's small pieces.
+/// A password hash needs 19 MiB. The system allocator keeps that memory for every thread that has ever hashed; mimalloc
+/// reuses it for the next one, and is faster for the small allocations of a request.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

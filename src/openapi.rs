@@ -1,4 +1,4 @@
-//! The OpenAPI document: what is written here once, and what is derived from the routes.
+//! The OpenAPI document: the parts written by hand, and those derived from the routes.
 
 use std::borrow::Cow;
 
@@ -43,7 +43,7 @@ fn schemas<T: ToSchema>() -> Vec<(String, RefOr<Schema>)> {
     all
 }
 
-/// Adds what follows from the operations: the list of tags, unique ids, and the errors that each may return.
+/// Completes the document from its operations: the list of tags, unique ids, and the errors that each may return.
 pub fn finalize(document: &mut OpenApi) {
     let mut tags: Vec<Tag> = Vec::new();
     for (path, item) in &mut document.paths.paths {
@@ -72,7 +72,7 @@ fn set_id(operation: &mut Operation, tag: &str) {
     operation.operation_id = operation.operation_id.as_ref().map(|name| format!("{tag}-{name}"));
 }
 
-/// Adds the errors that follow from what the operation takes, unless the route documents them itself.
+/// Adds the errors that follow from the operation's inputs, unless the route documents them itself.
 fn add_errors(operation: &mut Operation, has_path_parameter: bool) {
     let takes_body = operation.request_body.is_some();
     let takes_input = takes_body || operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
@@ -98,7 +98,7 @@ fn add_errors(operation: &mut Operation, has_path_parameter: bool) {
     }
 }
 
-/// Adds the API key to the ways of authentication where a key may have the scopes.
+/// Adds authentication by API key if a key can have the scopes of the operation.
 fn allow_keys(operation: &mut Operation) {
     let Some(security) = &mut operation.security else { return };
     let scopes: Vec<String> = security.iter().flat_map(oauth2_scopes).collect();
@@ -113,7 +113,7 @@ fn oauth2_scopes(requirement: &SecurityRequirement) -> Vec<String> {
     serde_json::from_value(schemes["oauth2"].take()).unwrap_or_default()
 }
 
-/// A response must have a description: the status says enough.
+/// OpenAPI requires a description of every response: by default, the name of the status.
 fn describe_responses(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response

@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that handlers share.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::server::Readiness;
 use crate::services::account::AccountContext;
 use crate::upstream::Upstream;
 
-/// Everything that handlers share. A handler takes the part that it needs: `State<Db>`. A test replaces a field, as with
+/// The state that handlers share. A handler takes the part that it needs: `State<Db>`. A test replaces a field, as with
 /// FastAPI's `dependency_overrides`.
 #[derive(Clone, FromRef)]
 pub struct AppState {
@@ -21,9 +21,9 @@ pub struct AppState {
     pub settings: Arc<Settings>,
     /// The connection pool.
     pub db: Db,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// What services of accounts need: passwords, tokens, cached principals.
+    /// The dependencies of the account services: passwords, tokens, cached principals.
     pub accounts: Arc<AccountContext>,
     /// The client of the upstream service.
     pub upstream: Upstream,

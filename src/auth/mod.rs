@@ -1,6 +1,6 @@
 //! Guards: a requirement is a type in a handler's signature. A route without a guard is open to everyone.
 //!
-//! | guard | who gets in |
+//! | guard | admits |
 //! | --- | --- |
 //! | [`CurrentUser`] | a user with an access token or API key that has the scope |
 //! | [`CurrentSession`] | a user with an access token that has the scope |
@@ -57,8 +57,8 @@ pub struct CurrentSession<const SCOPE: u32> {
     pub token_expires_at: DateTime<Utc>,
 }
 
-/// The user that opens a WebSocket or event stream: with a token as for [`CurrentSession`] with the scope `me`, or with a
-/// ticket in the query.
+/// The user that opens a WebSocket or event stream: with a token as for [`CurrentSession`] with the scope `me`, or with
+/// a ticket in the query.
 ///
 /// # Errors
 /// As for [`CurrentSession`], 401 for an invalid ticket, and 422 for an invalid query.

@@ -1,4 +1,4 @@
-//! `doctor`: checks that the services in the configuration answer. The configuration itself was checked before.
+//! `doctor`: checks that the configured services respond. The configuration itself was checked when it was loaded.
 
 use super::Outcome;
 use crate::core::clock::Clock;

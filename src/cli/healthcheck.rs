@@ -1,4 +1,4 @@
-//! `healthcheck`: asks the server or worker of this container, whose image has no curl.
+//! `healthcheck`: asks the running server or worker whether it is ready. The image has no curl.
 
 use std::time::Duration;
 

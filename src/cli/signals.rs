@@ -4,10 +4,10 @@ use std::io;
 
 use tokio::sync::mpsc;
 
-/// Signals that wait to be handled; more than two mean nothing new.
+/// Signals waiting to be handled. Only the first two have an effect.
 const CAPACITY: usize = 2;
 
-/// From now on the signals do not end the process by themselves. Each one is a message.
+/// Sends a message for each signal, instead of the default action, which ends the process.
 #[cfg(unix)]
 pub(super) fn listen() -> io::Result<mpsc::Receiver<()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +26,7 @@ pub(super) fn listen() -> io::Result<mpsc::Receiver<()>> {
     Ok(receiver)
 }
 
-/// From now on Ctrl-C does not end the process by itself. Each one is a message.
+/// Sends a message for each Ctrl-C, instead of the default action, which ends the process.
 #[cfg(not(unix))]
 pub(super) fn listen() -> io::Result<mpsc::Receiver<()>> {
     let (sender, receiver) = mpsc::channel(CAPACITY);

@@ -11,14 +11,14 @@ use super::signals;
 use crate::core::config::ServerSettings;
 use crate::server::{Readiness, shut_down};
 
-/// The tasks of a process. Each one ends with a sentence that says how.
+/// The background tasks of a process. Each returns a text that says how it ended.
 pub(super) struct Supervisor {
     tasks: JoinSet<String>,
     readiness: Readiness,
 }
 
 impl Supervisor {
-    /// From now on SIGTERM and SIGINT start the shutdown.
+    /// Creates a supervisor. From now on, SIGTERM and SIGINT start the shutdown.
     pub(super) fn new(settings: &ServerSettings, readiness: Readiness) -> io::Result<Self> {
         tokio::spawn(shut_down(settings.clone(), readiness.clone(), signals::listen()?));
         Ok(Self::without_signals(readiness))
@@ -57,12 +57,12 @@ impl Supervisor {
         let readiness = self.readiness.clone();
         let ended = async {
             while let Some(ended) = self.tasks.join_next().await {
-                let end = ended.unwrap_or_else(|error| error.to_string());
+                let outcome = ended.unwrap_or_else(|error| error.to_string());
                 if !readiness.is_draining() {
-                    tracing::error!("{end} unexpectedly: ending the process");
-                    return Err(format!("{end} unexpectedly").into());
+                    tracing::error!("{outcome} unexpectedly: ending the process");
+                    return Err(format!("{outcome} unexpectedly").into());
                 }
-                tracing::debug!("shutdown: {end}");
+                tracing::debug!("shutdown: {outcome}");
             }
             tracing::info!("shutdown complete");
             Ok(())

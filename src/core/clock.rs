@@ -28,7 +28,7 @@ impl Clock {
     }
 }
 
-/// The time that many seconds after `time`.
+/// The time `seconds` after `time`.
 #[must_use]
 pub fn seconds_after(time: DateTime<Utc>, seconds: u32) -> DateTime<Utc> {
     time + TimeDelta::seconds(seconds.into())

@@ -1,4 +1,4 @@
-//! What every layer may use, and what itself uses no layer: settings, database, security, clock, logs.
+//! The base that every layer may use: settings, database, security, clock, logs. It depends on no layer.
 
 pub mod client;
 pub mod clock;

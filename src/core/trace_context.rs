@@ -1,4 +1,4 @@
-//! The headers that identify a request in the calls that it leads to.
+//! The headers that identify a request, also in its calls to other services.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
@@ -7,19 +7,19 @@ use axum::http::{HeaderName, HeaderValue};
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The trace that a request is part of (W3C Trace Context).
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// What tracing systems add to it.
+/// Data that tracing systems add to the trace.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The id of a request, which `middleware::request_id` puts into its extensions.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub HeaderValue);
 
-/// The headers of every call that a request leads to: its id and its trace.
+/// The headers for calls to other services: the request's id and its trace.
 #[derive(Debug, Clone, Default)]
 pub struct TraceContext(Vec<(HeaderName, HeaderValue)>);
 
 impl TraceContext {
-    /// The headers of this request.
+    /// The trace context of this request.
     #[must_use]
     pub fn of(request: &Parts) -> Self {
         let id = request.extensions.get().map(|RequestId(id)| (REQUEST_ID, id.clone()));

@@ -1,10 +1,10 @@
 //! The table `email_tokens`: links in mails, from the request to their use.
-#![expect(missing_docs, reason = "the columns say what they are")]
+#![expect(missing_docs, reason = "the column names are self-explanatory")]
 
 use sea_orm::entity::prelude::*;
 
 /// A link that was requested and not used yet; at most one per user and purpose. The hashes of its tokens are in
-/// `email_token_hashes`. Deleting the row ends the link, also one that is not mailed yet.
+/// `email_token_hashes`. Deleting the row invalidates the link, even before it is mailed.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "email_tokens")]

@@ -1,5 +1,5 @@
 //! The table `email_token_hashes`: the hashes of mailed tokens.
-#![expect(missing_docs, reason = "the columns say what they are")]
+#![expect(missing_docs, reason = "the column names are self-explanatory")]
 
 use sea_orm::entity::prelude::*;
 

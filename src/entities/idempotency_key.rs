@@ -1,5 +1,5 @@
 //! The table `idempotency_keys`: requests that may be sent again.
-#![expect(missing_docs, reason = "the names say what the columns hold")]
+#![expect(missing_docs, reason = "the column names are self-explanatory")]
 
 use sea_orm::entity::prelude::*;
 

@@ -1,5 +1,5 @@
 //! The table `items`.
-#![expect(missing_docs, reason = "the columns are described where they are said, in schemas::item")]
+#![expect(missing_docs, reason = "the columns are described in schemas::item")]
 
 use sea_orm::entity::prelude::*;
 

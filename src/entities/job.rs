@@ -1,5 +1,5 @@
 //! The table `jobs`: work outside the request that survives a crash.
-#![expect(missing_docs, reason = "the columns say what they are")]
+#![expect(missing_docs, reason = "the column names are self-explanatory")]
 
 use sea_orm::entity::prelude::*;
 
@@ -12,15 +12,15 @@ pub struct Model {
     pub id: Uuid,
     #[sea_orm(column_type = "String(StringLen::N(40))")]
     pub kind: String,
-    /// What the kind needs, in JSON.
+    /// The data of the job, as JSON.
     #[sea_orm(column_type = "Text")]
     pub payload: String,
     pub status: Status,
     /// Higher ones run first.
     pub priority: i16,
-    /// Does not run earlier.
+    /// The earliest time to run it.
     pub run_at: DateTimeUtc,
-    /// How often it was started.
+    /// The number of attempts that were started.
     pub attempts: i32,
     /// The worker that runs it, and the end of its lease by the database's clock.
     pub worker_id: Option<Uuid>,

@@ -1,5 +1,5 @@
-//! The table `job_schedule`: the last time of each scheduled job that was queued.
-#![expect(missing_docs, reason = "the columns say what they are")]
+//! The table `job_schedule`: the last due time at which each scheduled job was queued.
+#![expect(missing_docs, reason = "the column names are self-explanatory")]
 
 use sea_orm::entity::prelude::*;
 

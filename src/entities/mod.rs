@@ -1,4 +1,4 @@
-//! What is stored: one file per table. Knows only SeaORM.
+//! The stored data: one file per table. Uses only SeaORM.
 
 pub mod api_key;
 pub mod audit_event;

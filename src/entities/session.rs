@@ -23,7 +23,7 @@ pub struct Model {
     /// The hash of the part that only the newest refresh token has.
     #[sea_orm(column_type = "String(StringLen::N(43))")]
     pub refresh_hash: String,
-    /// The hash of that part of the refresh token before it.
+    /// The same hash for the previous refresh token.
     #[sea_orm(column_type = "String(StringLen::N(43))", nullable)]
     pub previous_hash: Option<String>,
     pub created_at: DateTimeUtc,

@@ -1,5 +1,5 @@
 //! The table `tickets`.
-#![expect(missing_docs, reason = "the names say what the columns hold")]
+#![expect(missing_docs, reason = "the column names are self-explanatory")]
 
 use sea_orm::entity::prelude::*;
 

@@ -22,7 +22,7 @@ use crate::validation::{Both, join, parse_json, read_json};
 
 /// The `Idempotency-Key` header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The most characters of a key.
+/// The maximum length of a key.
 const MAX_LENGTH: usize = 255;
 
 /// A valid JSON body, and the key with which the request may be sent again.

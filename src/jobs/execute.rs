@@ -26,7 +26,7 @@ pub(super) async fn execute(context: &Context, options: &LeaseOptions, claimed: 
 }
 
 async fn run(context: &Context, claimed: &ClaimedJob) -> Result<(), Failure> {
-    // The kind may be one of another version of the program: an operator may retry it.
+    // The kind may belong to another version of the program: an operator can retry the job there.
     let job = claimed.job.clone().map_err(|error| Failure { error, retry: Retry::Never })?;
     let limit = Duration::from_secs(context.settings.timeout_seconds);
     // A job that panics must not end the worker.
@@ -39,7 +39,7 @@ async fn run(context: &Context, claimed: &ClaimedJob) -> Result<(), Failure> {
     }
 }
 
-/// Records the outcome, and tries again as long as the lease may last: otherwise a job that is done would run again.
+/// Records the outcome, retrying for the length of a lease: otherwise a job that is done would run again.
 /// Returns the time of the next attempt.
 async fn record(
     context: &Context,

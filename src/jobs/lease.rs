@@ -1,5 +1,5 @@
-//! Leases. A worker claims a job for a while and extends the lease while it runs the job. When the lease of a worker that
-//! has died expires, another worker claims the job.
+//! Leases. A worker claims a job for a while and extends the lease while it runs the job. When the lease of a worker
+//! that has died expires, another worker claims the job.
 //!
 //! Leases use the database's clock, so that a process whose clock is wrong neither steals nor loses jobs.
 
@@ -69,8 +69,8 @@ fn database_time(backend: DbBackend, offset: TimeDelta) -> Expr {
     })
 }
 
-/// Claims up to `count` jobs that are due, the most urgent first. A job is due by this process's clock or by the database's,
-/// whichever is ahead.
+/// Claims up to `count` jobs that are due, the most urgent first. A job is due by this process's clock or by the
+/// database's, whichever is ahead.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -134,7 +134,7 @@ fn still_leased(claimed: &ClaimedJob) -> Condition {
 /// Records that a job is done.
 ///
 /// # Errors
-/// When the database cannot be reached: then the lease expires, and the job runs again.
+/// When the database cannot be reached. The lease then expires, and the job runs again.
 pub async fn done(db: &Db, claimed: &ClaimedJob, now: DateTime<Utc>) -> Result<(), DbErr> {
     let update = unlease(Status::Done).col_expr(Column::FinishedAt, Expr::value(now)).filter(still_leased(claimed));
     update.exec(db).await.map(|_| ())
@@ -190,7 +190,7 @@ pub async fn extend(db: &Db, options: &LeaseOptions, running: Vec<Uuid>) -> Resu
 /// Returns the worker's unfinished jobs to the queue. The attempt does not count.
 ///
 /// # Errors
-/// When the database cannot be reached: then the leases expire.
+/// When the database cannot be reached. The leases then expire.
 pub async fn release(db: &Db, options: &LeaseOptions) -> Result<u64, DbErr> {
     let released = unlease(Status::Queued)
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(1))

@@ -1,4 +1,4 @@
-//! Learns of jobs that other processes have queued.
+//! Notices jobs that other processes have queued.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::Context;
 use crate::jobs::queue::CHANNEL;
 
-/// The wait before the next try when the database does not respond.
+/// The delay before the next attempt when the database does not respond.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How often an SQLite file is checked for commits of other processes.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

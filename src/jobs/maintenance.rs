@@ -35,7 +35,7 @@ async fn maintain(context: &Context, options: &LeaseOptions, running: &Running) 
         accounts.job_signal.notify();
     }
     for (name, status) in [("queued", Status::Queued), ("running", Status::Running), ("dead", Status::Dead)] {
-        #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
+        #[expect(clippy::cast_precision_loss, reason = "a count of jobs fits")]
         metrics::gauge!("jobs", "status" => name).set(queue::count(&accounts.db, status).await? as f64);
     }
     Ok(())

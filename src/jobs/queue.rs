@@ -25,7 +25,7 @@ const DONE_RETENTION: TimeDelta = TimeDelta::days(1);
 
 /// Adds a job to the transaction. Call [`JobSignal::notify`](super::signal::JobSignal::notify) after the commit.
 ///
-/// `run_at` is a time of this process. When its clock is ahead, workers of other processes start the job later.
+/// `run_at` is by this process's clock. If that clock is ahead, workers of other processes start the job later.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -91,7 +91,7 @@ fn dead(ids: &[Uuid]) -> Condition {
     Condition::all().add(Column::Status.eq(Status::Dead)).add_option(these)
 }
 
-/// Queues dead letters again, with all their attempts: those with these ids, or all. Returns their number.
+/// Queues dead letters again, with no attempts counted: those with these ids, or all. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -115,7 +115,7 @@ pub async fn purge(db: &Db, ids: &[Uuid]) -> Result<u64, DbErr> {
     Ok(Entity::delete_many().filter(dead(ids)).exec(db).await?.rows_affected)
 }
 
-/// Deletes jobs that finished a day ago. Dead letters stay until an operator has seen them.
+/// Deletes jobs that finished a day ago. Dead letters stay until an operator retries or purges them.
 ///
 /// # Errors
 /// When the database cannot be reached.

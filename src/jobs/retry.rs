@@ -13,7 +13,7 @@ const LONGEST_OUTAGE: TimeDelta = TimeDelta::days(3);
 /// Whether a failed job runs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// It does not: it would fail again.
+    /// Never: it would fail again.
     Never,
     /// After delays that double, until `jobs.max_attempts` are used up.
     WithBackoff,

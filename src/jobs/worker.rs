@@ -20,8 +20,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long returning unfinished jobs to the queue may take during the shutdown.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Runs jobs until the shutdown starts, then finishes those that have started. Jobs that take longer than a third of the
-/// grace period are returned to the queue.
+/// Runs jobs until the shutdown starts, then finishes those that have started. Jobs that take longer than a third of
+/// the grace period are returned to the queue.
 pub async fn work(context: Context, readiness: Readiness) {
     let options = options(&context);
     let running = Running::default();

@@ -1,5 +1,5 @@
-//! Sends mails over SMTP or, without a server, writes them as `.eml` files, which any mail program opens. Only jobs send
-//! mails, so that no request waits for a slow server.
+//! Sends mails over SMTP or, without a server, writes them as `.eml` files, which any mail program opens. Only jobs
+//! send mails, so that no request waits for a slow server.
 
 mod template;
 
@@ -21,11 +21,12 @@ use crate::core::config::MailSettings;
 /// The folder of the files.
 const OUTBOX: &str = "data/outbox";
 
-/// The server closes the connection (RFC 5321), or refuses to let us in (RFC 4954): the mail itself may be all right.
+/// Reply codes of a server that closes the connection (RFC 5321) or refuses the login (RFC 4954). The mail itself may
+/// be valid.
 const SERVER_UNAVAILABLE: [u16; 5] = [421, 530, 534, 535, 538];
 
-/// Every mail has a connection of its own. lettre's pool would reuse a connection on which a mail timed out, in the middle
-/// of the dialogue.
+/// Every mail has a connection of its own. lettre's pool would reuse a connection on which a mail timed out, in the
+/// middle of its SMTP dialogue.
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
 /// A mail to send.
@@ -53,11 +54,11 @@ pub struct MailError {
 /// Whether a mail that was not sent can be sent later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailErrorKind {
-    /// No: the mail is not valid, or the server refuses it.
+    /// It cannot: the mail is invalid, or the server refuses it permanently.
     Refused,
-    /// Perhaps: the server refuses it for now.
+    /// It may be: the server refuses it for now.
     Failed,
-    /// Yes: the server cannot be reached, does not respond, or takes no mails at all.
+    /// It can: the server cannot be reached, does not respond, or accepts no mails at all.
     ServerUnavailable,
 }
 

@@ -6,7 +6,7 @@ use minijinja::{Environment, Error, UndefinedBehavior, Value, context};
 /// The kinds of mails, with the values of their templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Template {
-    /// A note to the old email address about a new one: `is_done`.
+    /// A notice to the old email address about a new one: `is_done`.
     EmailChangeNotice,
     /// A link that verifies an email address: `link`, `hours`.
     EmailVerification,

@@ -1,4 +1,4 @@
-//! How large a request's URI and body may be, and how long the body may take to arrive.
+//! Limits the size of a request's URI and body, and the time in which the body has to arrive.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tower_http::timeout::DeadlineBody;
 use crate::core::config::ServerSettings;
 use crate::error::Error;
 
-/// Longer URIs, in bytes, are refused by many browsers and proxies, too.
+/// The maximum length of a URI, in bytes. Many browsers and proxies refuse longer ones, too.
 const MAX_URI_BYTES: usize = 8 * 1024;
 
 /// The limits of a request body.
@@ -29,8 +29,8 @@ impl BodyLimit {
     }
 }
 
-/// Refuses a URI (414) or a declared body (413) that is too large, and bounds what is read of any other body:
-/// `validation::read_body` turns the end of the limit into 413 and the end of the time into 408.
+/// Refuses a URI (414) or a declared body (413) that is too large. Any other body is limited while it is read:
+/// `read_body` in `validation::json` returns 413 over the size and 408 over the time.
 pub(super) async fn limit_body(State(limit): State<BodyLimit>, request: Request, next: Next) -> Response {
     if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES) {
         return Error::UriTooLong.into_response();

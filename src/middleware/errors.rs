@@ -51,8 +51,8 @@ impl Format {
     }
 }
 
-/// Writes the body of a response that carries an [`Error`], and logs its cause. A 4xx or 5xx without a body, such as the
-/// router's own 404 and 405, is given one, too, and keeps its headers. Any other response is left as it is.
+/// Writes the body of a response that carries an [`Error`], and logs its cause. A 4xx or 5xx without a body, such as
+/// the router's own 404 and 405, gets one, too, and keeps its headers. Any other response stays as it is.
 pub(super) async fn render_error(request: Request, next: Next) -> Response {
     let format = Format::accepted_by(request.headers());
     let request_id = request.extensions().get().map(|RequestId(id)| id.clone());
@@ -74,7 +74,7 @@ pub(super) async fn render_error(request: Request, next: Next) -> Response {
     };
     *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();
-    // A bare status lacks the headers of the error, and its length is that of the body it had.
+    // A status without a body lacks the headers of the error, and its length is that of the empty body.
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(error.into_response().headers_mut().drain());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -82,13 +82,13 @@ pub(super) async fn render_error(request: Request, next: Next) -> Response {
 }
 
 /// The response to a request whose handler panics. The message goes to the log.
-#[expect(clippy::needless_pass_by_value, reason = "what tower-http calls")]
+#[expect(clippy::needless_pass_by_value, reason = "tower-http expects this signature")]
 pub(super) fn from_panic(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Error::internal(format!("panic: {}", message.unwrap_or("no message"))).into_response()
 }
 
-/// With the request id, because the span is missing where `RUST_LOG` keeps only warnings and errors.
+/// Logs the request id explicitly, because the span is missing when `RUST_LOG` keeps only warnings and errors.
 fn log(error: &Error, request_id: &str) {
     match error.cause() {
         Some(cause) if matches!(error, Error::Internal(_)) => tracing::error!(request_id, ?cause, "internal error"),

@@ -1,6 +1,6 @@
-//! What every request passes before it reaches its route, and every response on its way back.
+//! The middleware around all routes.
 //!
-//! A middleware of your own is an async function and a line in [`apply`]; `process_time.rs` is the one to copy.
+//! To add a middleware, copy `process_time.rs`, an async function, and add a line in [`apply`].
 
 mod body_limit;
 mod cors;
@@ -34,13 +34,13 @@ use crate::server::App;
 
 /// Responses below this size, in bytes, are not worth compressing.
 const MIN_COMPRESSED_BYTES: u64 = 1024;
-/// The policy of responses that are data. Pages set their own.
+/// The `Content-Security-Policy` of responses that are not pages. Pages set their own.
 const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Wraps the router in the middleware. A request passes the layers from top to bottom, its response from bottom to top.
 ///
-/// The layers stand around the router and not on its routes, because `NormalizePath` has to act before the router looks
-/// at the path.
+/// The layers wrap the router instead of its routes, because `NormalizePath` has to run before the router reads the
+/// path.
 #[must_use]
 pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -> App {
     let server = &settings.server;
@@ -61,12 +61,12 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, DATA_POLICY))
         // Outside everything that can refuse a request, so that a page can read why it was refused.
         .layer(cors::layer(&settings.cors))
-        // An `ETag` names the exact bytes, and events would wait in the encoder for one another.
+        // An `ETag` identifies the exact bytes, and the encoder would hold events back.
         .layer(
             CompressionLayer::new()
                 .compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES).and(has_no_etag).and(NotForContentType::SSE)),
         )
-        // Everything below may answer with an error. Its body is written here.
+        // Everything below may return an error. Its body is written here.
         .layer(from_fn(errors::render_error))
         .layer(CatchPanicLayer::custom(errors::from_panic))
         .layer(from_fn_with_state(trusted_host::TrustedHosts::new(&server.allowed_hosts), trusted_host::check_host))

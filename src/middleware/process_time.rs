@@ -1,4 +1,4 @@
-//! `X-Process-Time`: how long the response took, in seconds.
+//! `X-Process-Time`: the time that the response took, in seconds.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! How many requests one address may send.
+//! Limits the requests of each address.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::rate_limit::Limiter;
 use crate::server::{Peer, client_address};
 
-/// Refuses requests over the limit with 429, and tells every client how many it has left. In the stack only where
+/// Refuses requests over the limit with 429, and adds `RateLimit-*` headers to every response. In the stack only if
 /// `rate_limit.requests_per_second` is set.
 pub(super) async fn limit_requests(
     State((limiter, settings)): State<(Arc<Limiter>, Arc<Settings>)>,

@@ -1,4 +1,4 @@
-//! `X-Request-ID`: the name of a request, in the log, in the response and in calls to other services.
+//! `X-Request-ID`: identifies a request in the log, in the response and in calls to other services.
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::core::trace_context::{REQUEST_ID, RequestId};
 
-/// Takes the client's id if it is safe to log and to send on, otherwise makes one.
+/// Keeps the client's id if it is safe to log and to pass on, otherwise creates one.
 pub(super) async fn set_request_id(mut request: Request, next: Next) -> Response {
     let id = match request.headers().get(REQUEST_ID) {
         Some(id) if is_safe(id) => id.clone(),

@@ -11,7 +11,7 @@ use tracing::Span;
 use crate::core::telemetry::milliseconds;
 use crate::core::trace_context::RequestId;
 
-/// Everything that is logged while a request is handled carries its id, method and path.
+/// Adds the request's id, method and path to everything that is logged while the request is handled.
 pub(super) fn layer()
 -> TraceLayer<SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), RequestCompleted, (), (), ()> {
     TraceLayer::new_for_http()

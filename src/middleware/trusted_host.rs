@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
 
-/// What a request's `Host` may be: `*` is every name, `*.example.com` every name below it, anything else itself.
+/// The allowed values of `Host`: `*` matches every name, `*.example.com` every name below it, any other value only
+/// itself.
 #[derive(Clone)]
 pub(super) struct TrustedHosts(Arc<[String]>);
 
-/// Answers 400 unless there is exactly one `Host`, and an allowed one. Nothing else is used, neither an absolute URI nor
-/// `X-Forwarded-Host`. Health checks ask by address and are let through.
+/// Returns 400 unless there is exactly one `Host` and it is allowed. An absolute URI and `X-Forwarded-Host` are
+/// ignored. Health checks are exempt, because load balancers address the process by its IP.
 pub(super) async fn check_host(State(trusted): State<TrustedHosts>, request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -42,7 +43,7 @@ impl TrustedHosts {
     }
 }
 
-/// Whether the text is a host name: `a`, `b.a`.
+/// Whether the text consists of host name labels: `a`, `b.a`.
 fn is_name(text: &str) -> bool {
     let is_label =
         |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

@@ -1,8 +1,8 @@
 //! Rate limits by the generic cell rate algorithm (GCRA): a quota of attempts that come back evenly over its period.
 //! One number per key is stored: when the quota is full again.
 //!
-//! Stored in memory or, when `redis.url` is set, in Redis for all processes together. While Redis does not answer, each
-//! process counts for itself.
+//! Stored in memory or, when `redis.url` is set, in Redis for all processes together. While Redis does not respond,
+//! each process counts for itself.
 
 mod memory;
 mod quota;
@@ -57,7 +57,7 @@ impl Action {
 /// How long a network stays known after a login.
 const KNOWN_NETWORK_TTL: Duration = Duration::from_hours(30 * 24);
 
-/// A quota and the key that it is counted under.
+/// A quota, and the key under which it is counted.
 #[derive(Clone)]
 struct Charge {
     key: String,
@@ -76,7 +76,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Limits as `rate_limit` and `redis` in the settings say. Does not connect yet.
+    /// Creates the limiter from the `rate_limit` and `redis` settings. Does not connect yet.
     ///
     /// # Errors
     /// When `redis.url` is not the address of a Redis server; the message names the setting.
@@ -108,16 +108,16 @@ impl Limiter {
         self.requests.is_some()
     }
 
-    /// Whether Redis is configured and does not answer.
+    /// Whether Redis is configured and does not respond.
     pub async fn is_degraded(&self) -> bool {
         match &self.redis {
-            Some(redis) => !redis.answers().await,
+            Some(redis) => !redis.responds().await,
             None => false,
         }
     }
 
-    /// Counts an attempt of `action` on an account, which need not exist, from an address. Counted before the attempt is
-    /// made; [`Attempt::succeeded`] gives it back, so that correct passwords use no quota.
+    /// Counts an attempt of `action` on an account, which need not exist, from an address. Counted before the attempt
+    /// is made; [`Attempt::succeeded`] gives it back, so that correct passwords use no quota.
     ///
     /// A network from which the account has logged in lately has a quota of its own: guesses from elsewhere cannot
     /// lock the owner out.

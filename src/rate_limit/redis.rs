@@ -32,9 +32,9 @@ static CHARGE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// How long Redis may take; a limit must not be slower than what it protects.
+/// How long Redis may take. A limit must not be slower than the request that it protects.
 const TIMEOUT: Duration = Duration::from_millis(250);
-/// How long Redis is not asked again after a failure.
+/// How long no call is made after a failure.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A connection that reconnects by itself. Clones share it.
@@ -43,7 +43,7 @@ pub(super) struct Redis {
     connection: ConnectionManager,
     /// `redis.prefix`.
     prefix: String,
-    /// Milliseconds since `start` until which Redis is not asked; 0 while it answers.
+    /// No call is made before this time, in milliseconds since `start`; 0 while Redis responds.
     retry_at: Arc<AtomicI64>,
     start: Instant,
 }
@@ -66,14 +66,14 @@ impl Redis {
         Ok(Some(Self { connection, prefix, retry_at: Arc::default(), start: Instant::now() }))
     }
 
-    /// Whether Redis answers a ping.
-    pub(super) async fn answers(&self) -> bool {
+    /// Whether Redis responds to a ping.
+    pub(super) async fn responds(&self) -> bool {
         let mut connection = self.connection.clone();
         let ping = redis::cmd("PING");
         matches!(timeout(TIMEOUT, ping.query_async::<()>(&mut connection)).await, Ok(Ok(())))
     }
 
-    /// `None` while Redis does not answer.
+    /// Charges the quota. `None` while Redis does not respond.
     pub(super) async fn charge(&self, charge: &Charge, attempts: i64) -> Option<Outcome> {
         let quota = charge.quota;
         let mut connection = self.connection.clone();
@@ -83,14 +83,14 @@ impl Redis {
         Some(Outcome { used, wait: Some(wait).filter(|wait| *wait >= 0) })
     }
 
-    /// Sets a mark that expires by itself. `None` while Redis does not answer.
+    /// Sets a mark that expires by itself. `None` while Redis does not respond.
     pub(super) async fn mark(&self, key: &str, ttl: Duration) -> Option<()> {
         let mut connection = self.connection.clone();
         let call = redis::cmd("SET").arg(self.full_key(key)).arg(1).arg("EX").arg(ttl.as_secs()).take();
         self.guarded(call.query_async(&mut connection)).await
     }
 
-    /// Whether the mark is set. `None` while Redis does not answer.
+    /// Whether the mark is set. `None` while Redis does not respond.
     pub(super) async fn is_marked(&self, key: &str) -> Option<bool> {
         let mut connection = self.connection.clone();
         let call = redis::cmd("EXISTS").arg(self.full_key(key)).take();
@@ -111,7 +111,7 @@ impl Redis {
         match timeout(TIMEOUT * 2, call).await {
             Ok(Ok(value)) => {
                 if retry_at > 0 && self.retry_at.swap(0, Ordering::Relaxed) > 0 {
-                    tracing::info!("Redis answers again: limits are shared by all processes");
+                    tracing::info!("Redis is available again: limits are shared by all processes");
                 }
                 Some(value)
             }
@@ -119,7 +119,7 @@ impl Redis {
                 let until = now + i64::try_from(RETRY_DELAY.as_millis()).unwrap_or_default();
                 if self.retry_at.swap(until, Ordering::Relaxed) == 0 {
                     let cause: Option<RedisError> = failure.ok().and_then(Result::err);
-                    tracing::warn!(?cause, "Redis does not answer: each process counts limits for itself");
+                    tracing::warn!(?cause, "Redis does not respond: each process counts limits for itself");
                 }
                 None
             }

@@ -1,5 +1,5 @@
-//! Messages between processes, through one Redis channel. While Redis is unavailable, messages reach only the clients of
-//! this process; they are not sent later.
+//! Messages between processes, through one Redis channel. While Redis is unavailable, messages reach only the clients
+//! of this process; they are not sent later.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use uuid::Uuid;
 const CAPACITY: usize = 1024;
 /// How long Redis may take for one step.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// How often this process publishes something in any case.
+/// How often this process publishes a message, if only an empty one.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
-/// How long nothing may be received, not even heartbeats. Then the connection is dead.
+/// A connection that receives nothing for this long, not even heartbeats, is dead.
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(6);
 /// The delay before the first attempt to reconnect. It doubles with each further one, up to the longest.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -35,7 +35,7 @@ pub(super) struct Bus {
     queue: Mutex<mpsc::Receiver<Outgoing>>,
 }
 
-/// What waits in the queue.
+/// An entry of the queue.
 enum Outgoing {
     Message(String),
     /// Reports that everything before it was published.

@@ -73,8 +73,8 @@ impl Hub {
         })))
     }
 
-    /// Delivers the messages of other processes. During the shutdown it closes every connection and returns when the
-    /// clients have been told. Run it once per process.
+    /// Delivers the messages of other processes. During the shutdown it closes every connection, and returns when the
+    /// WebSockets are closed. Run it once per process.
     pub async fn run(&self, readiness: &Readiness) {
         let receive = async {
             match &self.0.bus {
@@ -88,7 +88,7 @@ impl Hub {
             self.close(CloseReason::ShuttingDown, |_| true);
             self.0.sockets.close();
             self.0.sockets.wait().await;
-            // The rooms on other processes are told that the clients disconnected.
+            // Tells the rooms on other processes that the clients disconnected.
             if let Some(bus) = &self.0.bus {
                 bus.flush().await;
             }
@@ -116,8 +116,8 @@ impl Hub {
     /// handshake misses none.
     ///
     /// # Errors
-    /// 429 when the user has `websocket.max_connections_per_user`, 503 when all users have `websocket.max_connections`, and
-    /// during the shutdown.
+    /// 429 when the user has `websocket.max_connections_per_user`, 503 when all users have `websocket.max_connections`,
+    /// and during the shutdown.
     pub fn admit(&self, principal: SocketPrincipal, room: String) -> Result<Subscriber> {
         let (queue, waiting) = mpsc::channel(self.0.settings.queue_messages);
         let connection = Arc::new(Connection::new(principal, room.clone(), queue));

@@ -1,6 +1,6 @@
 //! Messages between clients. [`Hub`] knows the connections of this process and delivers each message to a room; `bus`
-//! takes it to the other processes. Clients connect through `socket` (WebSocket) or `events` (Server-Sent Events). Nothing
-//! is stored.
+//! sends it to the other processes. Clients connect through `socket` (WebSocket) or `events` (Server-Sent Events).
+//! Nothing is stored.
 
 mod bus;
 mod close_reason;

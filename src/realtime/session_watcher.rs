@@ -10,9 +10,9 @@ use super::{CloseReason, Hub};
 use crate::error::{Error, Result};
 use crate::services::account::{AccountContext, session};
 
-/// How often the database is asked which sessions have ended, also on other processes.
+/// How often the database is queried for sessions that have ended on any process.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Sessions that this process ends are noticed at once, but there are no more checks than this.
+/// The minimum time between two checks. A session that this process ends triggers a check at once.
 const MIN_INTERVAL: Duration = Duration::from_millis(200);
 /// How long the database may take. A frozen database never responds.
 const TIMEOUT: Duration = Duration::from_secs(2);

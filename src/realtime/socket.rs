@@ -129,8 +129,8 @@ fn close_reason(error: &Error) -> Option<CloseReason> {
     }
 }
 
-/// Sends the close frame and waits for the client to close too. What it still sends is read and dropped: unread data would
-/// make the system reset the connection before the client has read the reason.
+/// Sends the close frame and waits for the client to close too. What it still sends is read and dropped: unread data
+/// would make the system reset the connection before the client has read the reason.
 async fn close(mut socket: Socket, reason: CloseReason) {
     let (code, reason) = reason.code_and_reason();
     let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };

@@ -1,4 +1,4 @@
-//! One connection, as the hub and its task see it.
+//! One connection: its two halves, for the hub and for the connection's own task.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +12,7 @@ use crate::services::account::principal::SocketPrincipal;
 /// The message to a room when a client disconnects.
 pub(super) const DISCONNECTED: &str = "A client disconnected";
 
-/// A connection, as the hub sees it.
+/// The half of a connection that the hub holds.
 pub(super) struct Connection {
     pub principal: SocketPrincipal,
     pub room: String,
@@ -26,8 +26,8 @@ impl Connection {
         Self { principal, room, queue, close_reason: OnceLock::new(), closed: Notify::new() }
     }
 
-    /// Queues the text. Returns false when the queue is full. That a client disconnected is dropped when the queue is half
-    /// full, so that many disconnects at once do not close the other connections.
+    /// Queues the text. Returns false when the queue is full. The notice that a client disconnected is dropped when the
+    /// queue is half full, so that many disconnects at once do not close the other connections.
     pub fn offer(&self, text: &Utf8Bytes) -> bool {
         if text.as_str() == DISCONNECTED && self.queue.capacity() <= self.queue.max_capacity() / 2 {
             return true;
@@ -53,7 +53,8 @@ impl Connection {
     }
 }
 
-/// A connection, as its task sees it, with the messages that wait for it. The hub forgets it when it is dropped.
+/// The half of a connection that its task holds, with the waiting messages. When it is dropped, the hub forgets the
+/// connection.
 pub struct Subscriber {
     hub: Hub,
     id: u64,

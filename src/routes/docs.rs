@@ -50,7 +50,7 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
     let pages = pages
         .route(DOCS, get(async || Html(docs)))
         .route(&format!("{DOCS}/{{file}}"), get(swagger_file))
-        // Made on request, because it is a megabyte.
+        // Built per request, because it is a megabyte that would stay in memory.
         .route(REDOC, get(async move || Html(redoc_page(&title))))
         .layer(headers);
     Router::new().route(OPENAPI, get(async || ([(header::CONTENT_TYPE, "application/json")], json))).merge(pages)

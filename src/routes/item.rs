@@ -29,12 +29,14 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     ))
 }
 
-/// Items by their owner.
+/// The items of one owner.
 pub(super) fn router_of_owner() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read_user_item))
 }
 
-/// List the caller's items; a superuser's list holds everybody's.
+/// List the caller's items.
+///
+/// A superuser gets the items of all users.
 #[utoipa::path(
     get, path = "/", tag = "items", security(("oauth2" = ["items:read"])), params(ItemFilter, Paging),
     responses((status = OK, body = ItemPage)),
@@ -80,7 +82,9 @@ async fn read_item(
     Ok(or_not_modified(item::read(&db, &caller, item_id).await?, &known))
 }
 
-/// Replace an item: what is left out is cleared.
+/// Replace an item.
+///
+/// Optional fields that are absent are cleared.
 #[utoipa::path(
     put, path = "/{item_id}", tag = "items", security(("oauth2" = ["items"])), request_body = ItemCreate,
     params(ItemPath, IfMatch),
@@ -98,7 +102,9 @@ async fn replace_item(
     item::replace(&db, &caller, item_id, expected, clock.now(), data).await.map(WithEtag)
 }
 
-/// Change what is present; `null` clears.
+/// Change an item.
+///
+/// Absent fields stay the same; `null` clears a field.
 #[utoipa::path(
     patch, path = "/{item_id}", tag = "items", security(("oauth2" = ["items"])), request_body = ItemUpdate,
     params(ItemPath, IfMatch),

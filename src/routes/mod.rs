@@ -1,4 +1,4 @@
-//! Every route of the service, one line a resource.
+//! Every route of the service, one line per resource.
 
 mod api_key;
 mod audit_event;
@@ -24,7 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::AppState;
 
-/// Where the versioned part of the API begins.
+/// The path prefix of the versioned API.
 pub const API: &str = "/api/v1";
 
 /// The health routes, which the worker serves too.

@@ -19,8 +19,10 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(open_socket)).routes(routes!(read_events))
 }
 
-/// Open a WebSocket and join a room. Every client of the room, the sender included, gets each text as `Message: {text}`, and
-/// `A client disconnected` when a client leaves.
+/// Open a WebSocket and join a room.
+///
+/// Every client of the room, the sender included, gets each text as `Message: {text}`, and `A client disconnected` when
+/// a client leaves.
 #[utoipa::path(
     get, path = "/ws", tag = "realtime", security(("oauth2" = ["me"])), params(SocketQuery),
     responses(
@@ -42,8 +44,9 @@ async fn open_socket(
     Ok(response)
 }
 
-/// Read the messages of a room as Server-Sent Events. Before the server ends the stream, it sends an event `close` with the
-/// close code of a WebSocket and the reason.
+/// Read the messages of a room as Server-Sent Events.
+///
+/// Before the server ends the stream, it sends an event `close` with the close code of a WebSocket and the reason.
 #[utoipa::path(
     get, path = "/events", tag = "realtime", security(("oauth2" = ["me"])), params(EventsQuery),
     responses(

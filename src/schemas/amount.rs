@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 /// Read from a JSON number or a string, written as a number.
 ///
 /// A string is exact. A JSON number arrives as the nearest binary double: exact for up to 15 digits, of which an amount
-/// has at most 12; further digits are rounded away before anyone can see them.
+/// has at most 12; further digits are rounded away when the JSON is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount<const MIN: i64>(i64);
 
@@ -24,7 +24,7 @@ const MAX_MINOR_UNITS: i64 = 999_999_999_999;
 const MAX: f64 = 9_999_999_999.99;
 
 impl<const MIN: i64> Amount<MIN> {
-    /// The amount of so many minor units.
+    /// An amount from its minor units.
     #[must_use]
     pub fn from_minor_units(minor_units: i64) -> Self {
         Self(minor_units)
@@ -36,7 +36,7 @@ impl<const MIN: i64> Amount<MIN> {
         self.0
     }
 
-    /// Reads `"12.5"`: digits, at most two of them behind a point.
+    /// Reads `"12.5"`: digits, at most two of them after the point.
     fn parse(text: &str) -> Option<Self> {
         let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -101,7 +101,7 @@ impl<const MIN: i64> JsonSchema for Amount<MIN> {
         if generator.contract().is_serialize() {
             return json_schema!({ "type": "number" });
         }
-        // The keywords for numbers hold for numbers, the pattern for texts.
+        // The numeric keywords apply to numbers, the pattern to strings.
         let pattern = if MIN > 0 {
             r"^(?:[1-9][0-9]{0,9}(?:\.[0-9]{1,2})?|0\.(?:0[1-9]|[1-9][0-9]?))$"
         } else {

@@ -1,4 +1,4 @@
-//! Items on the wire.
+//! Items: requests and responses.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -31,7 +31,7 @@ pub struct ItemCreate {
     /// Whether it was used before.
     #[serde(default)]
     pub condition: ItemCondition,
-    /// When it can be had, to the microsecond.
+    /// When it becomes available, to the microsecond.
     pub available_from: Option<Timestamp>,
     /// Words to find it by.
     #[serde(default)]
@@ -52,7 +52,7 @@ fn taxed_below_price(item: &ItemCreate) -> Result<(), ValidationError> {
     tax_below_price(item.price, item.tax)
 }
 
-/// The rule over two members: if there are both, the tax is less than the price.
+/// The rule over two fields: if both are present, the tax is less than the price.
 pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), ValidationError> {
     match (price, tax) {
         (Some(price), Some(tax)) if tax.minor_units() >= price.minor_units() => {
@@ -62,7 +62,7 @@ pub fn tax_below_price(price: Option<Price>, tax: Option<Tax>) -> Result<(), Val
     }
 }
 
-/// The body to change an item: only what is present.
+/// The body to change an item. Absent fields stay the same.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
 #[schemars(example = serde_json::json!({ "price": "24.90" }))]
@@ -86,10 +86,10 @@ pub struct ItemUpdate {
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "ItemCondition")]
     pub condition: Option<ItemCondition>,
-    /// When it can be had; `null` clears it.
+    /// When it becomes available; `null` clears it.
     #[serde(deserialize_with = "patch::optional")]
     pub available_from: Option<Option<Timestamp>>,
-    /// Words to find it by, replacing those it has.
+    /// Words to find it by. They replace the current ones.
     #[serde(deserialize_with = "patch::required")]
     #[schemars(with = "Vec<Tag>")]
     #[validate(length(max = 10))]
@@ -111,7 +111,7 @@ pub struct ItemRead {
     pub tax: Option<Tax>,
     /// Whether it was used before. A newer version of the service may know more conditions.
     pub condition: String,
-    /// When it can be had.
+    /// When it becomes available.
     pub available_from: Option<DateTime<Utc>>,
     /// Words to find it by, in alphabetical order.
     pub tags: Vec<String>,
@@ -140,7 +140,7 @@ pub struct ItemFilter {
     pub min_price: Option<Tax>,
     /// Only items that cost at most this.
     pub max_price: Option<Tax>,
-    /// The order; a minus sign reverses it. Items without a price count as the dearest.
+    /// The order; a minus sign reverses it. Items without a price count as the most expensive.
     #[serde(default)]
     pub sort: ItemSort,
 }
@@ -148,7 +148,7 @@ pub struct ItemFilter {
 /// Whether an item was used before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it, and documented variants would lengthen the document")]
+#[expect(missing_docs, reason = "the names are clear, and documented variants would lengthen the document")]
 pub enum ItemCondition {
     #[default]
     New,
@@ -170,7 +170,7 @@ impl ItemCondition {
 
 /// The order of a list of items; ties are broken by id.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the names say it, and documented variants would lengthen the document")]
+#[expect(missing_docs, reason = "the names are clear, and documented variants would lengthen the document")]
 pub enum ItemSort {
     #[serde(rename = "created_at")]
     CreatedAt,

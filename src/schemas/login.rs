@@ -48,16 +48,16 @@ pub struct Token {
     pub scope: String,
 }
 
-/// A refresh token, which is used up.
+/// A refresh token to exchange. It is used up.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
-#[schemars(example = serde_json::json!({ "refresh_token": "as /token gave it" }))]
+#[schemars(example = serde_json::json!({ "refresh_token": "from the last response" }))]
 pub struct RefreshRequest {
     /// The newest refresh token of the session.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
     pub refresh_token: String,
 }
 
-/// The request of a mailed link.
+/// A request for a mailed link.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "email": "ann@example.com" }))]
 pub struct EmailRequest {

@@ -1,4 +1,4 @@
-//! What is said on the wire: bodies, parameters and answers, each with its rules.
+//! The types of requests and responses, with their rules.
 
 pub mod amount;
 pub mod api_key;

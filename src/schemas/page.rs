@@ -1,4 +1,4 @@
-//! Lists in pages.
+//! Paginated lists.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use crate::validation::schema::documented_parameters;
 #[derive(Debug, Clone, Deserialize, Validate, JsonSchema)]
 #[validate(schema(function = "skip_or_cursor"))]
 pub struct Paging {
-    /// How many entries to skip; the more, the slower. Cannot be combined with `cursor`.
+    /// How many entries to skip. Skipping many is slow. Cannot be combined with `cursor`.
     #[serde(default)]
     #[validate(range(min = 0, max = 9_007_199_254_740_991_i64))]
     pub skip: i64,
@@ -48,7 +48,7 @@ documented_parameters!(Query: Paging);
 pub struct Page<T> {
     /// The entries.
     pub data: Vec<T>,
-    /// How many entries there are in all. Absent from a page that was asked for by `cursor`.
+    /// How many entries there are in all. Absent from a page that was requested by `cursor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     pub count: Option<u64>,
@@ -103,7 +103,7 @@ impl JsonSchema for Cursor {
     }
 }
 
-/// What a list can be sorted by.
+/// A type that lists can be sorted by.
 pub trait SortKey: Serialize + DeserializeOwned {
     /// Whether both databases take it as a parameter. A client can write any value into a cursor.
     fn is_storable(&self) -> bool;

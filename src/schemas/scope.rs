@@ -1,5 +1,5 @@
-//! Scopes: what a token or an API key may be used for (RFC 6749, section 3.3). Roles say what a user may do at all;
-//! a scope only restricts that.
+//! Scopes: what a token or an API key may be used for (RFC 6749, section 3.3). A user's role decides what they
+//! may do; a scope only restricts that.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// No scope: any valid token is enough.
 pub const ANY: u32 = 0;
-/// Read and change the own account.
+/// Read and change the user's own account.
 pub const ME: u32 = 1;
 /// Read items.
 pub const ITEMS_READ: u32 = 1 << 1;
@@ -21,7 +21,7 @@ pub const USERS: u32 = 1 << 3;
 /// Every scope: its name, its bits, and its description in the document. A new scope needs a bit of its own above and
 /// a line here.
 pub const SCOPES: &[(&str, u32, &str)] = &[
-    ("me", ME, "Read and change the own account"),
+    ("me", ME, "Read and change the user's own account"),
     ("items:read", ITEMS_READ, "Read items"),
     ("items", ITEMS, "Read and change items"),
     ("users", USERS, "Manage users, for superusers"),

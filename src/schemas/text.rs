@@ -1,4 +1,4 @@
-//! Texts with a rule that several types share, as types of their own: every value is valid.
+//! Types for text with rules that several schemas share. Every value of such a type is valid.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! Dates and times in requests. `chrono` by itself reads more than RFC 3339 allows, such as `2026-1-1 0:0:0Z`; these
-//! read what the document says. Responses can use `chrono`'s types.
+//! Dates and times in requests. `chrono` alone accepts more than RFC 3339 allows, such as `2026-1-1 0:0:0Z`; these
+//! types accept exactly what the document says. Responses can use `chrono`'s types.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::validation::schema::{parse_date, parse_date_time};
 
-/// A point in time: `2026-01-31T12:00:00Z`. Cut to microseconds, which both databases keep.
+/// A point in time: `2026-01-31T12:00:00Z`. Truncated to microseconds, which both databases can store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Timestamp(DateTime<Utc>);

@@ -1,4 +1,4 @@
-//! Users in requests and responses.
+//! Users: requests and responses.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ pub struct Address {
     /// Street and number.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
     pub street: String,
-    /// Town.
+    /// City.
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
     pub city: String,
     /// Country.
@@ -26,7 +26,7 @@ pub struct Address {
     pub country: String,
 }
 
-/// The request of a sign-up.
+/// The body to sign up.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = Self::example())]
 pub struct UserRegister {
@@ -96,7 +96,7 @@ impl UserCreate {
     }
 }
 
-/// The changes of the caller's own account. Absent fields stay the same.
+/// Changes to the caller's own account. Absent fields stay the same.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
 #[schemars(example = serde_json::json!({ "full_name": "Ann Example", "age": 31 }))]
@@ -127,7 +127,7 @@ pub struct UserUpdateMe {
     pub address: Option<Option<Address>>,
 }
 
-/// The changes of a user by a superuser. Absent fields stay the same.
+/// Changes to a user by a superuser. Absent fields stay the same.
 #[derive(Debug, Default, Deserialize, Validate, JsonSchema)]
 #[serde(default)]
 #[schemars(example = serde_json::json!({ "is_active": false }))]
@@ -166,7 +166,7 @@ pub struct UserUpdate {
     pub is_superuser: Option<bool>,
 }
 
-/// The change of the caller's password.
+/// A change of the caller's password.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "current_password": "correct horse battery", "new_password": "staple battery horse" }))]
 pub struct PasswordUpdate {
@@ -176,7 +176,7 @@ pub struct PasswordUpdate {
     pub new_password: NewPassword,
 }
 
-/// The optional body of an account's deletion.
+/// The optional body to delete the caller's account.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 #[schemars(example = serde_json::json!({ "current_password": "correct horse battery" }))]
 pub struct AccountDeletion {
@@ -212,7 +212,7 @@ pub struct UserRead {
 /// A page of users.
 pub type UserPage = Page<UserRead>;
 
-/// The path of a user.
+/// The path to one user.
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
 pub struct UserPath {
     /// The user's id.

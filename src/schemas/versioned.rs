@@ -1,11 +1,11 @@
-//! What a client reads together with the version it is in.
+//! A resource together with its version.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that is changed under `If-Match`, and the version it is in.
+/// A resource that supports `ETag` and `If-Match`, and its version.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Versioned<T> {
-    /// What the body of the answer says.
+    /// The body of the response.
     pub data: T,
     /// Counts the changes: the `ETag`.
     pub version: i64,

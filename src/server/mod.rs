@@ -1,5 +1,5 @@
-//! Accepts connections and serves them. `axum::serve` has no timeouts, no limit of connections and no deadline for its
-//! shutdown, so this is a loop of our own on hyper.
+//! Accepts connections and serves them. `axum::serve` has no timeouts, no connection limit and no deadline for its
+//! shutdown, so this module has its own loop on hyper.
 
 mod peer;
 mod readiness;
@@ -79,7 +79,7 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Fails for a client that is already gone, which the next read will show.
+                // Fails if the client has already disconnected, which the next read reports.
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, Peer(peer), permit));
             }

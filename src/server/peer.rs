@@ -9,9 +9,9 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// The client's address: the peer's, or, when the peer is one of the `trusted` proxies, the last address in
-/// `X-Forwarded-For` that no trusted proxy has reported about another one. What a client writes into that header itself
-/// stands further left and is ignored.
+/// The client's address: the peer's, unless the peer is a `trusted` proxy. Then `X-Forwarded-For` is read from right to
+/// left, up to the first address that is not a trusted proxy. Addresses further to the left come from the client itself
+/// and are ignored.
 #[must_use]
 pub fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
@@ -22,7 +22,7 @@ pub fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[
         if !is_trusted(&address) {
             break;
         }
-        // Something that is no address ends the chain: the proxy that wrote it is the last one known.
+        // An invalid entry ends the search: the proxy that wrote it is the last known address.
         let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| parse(hop.trim())) else { break };
         address = hop;
     }

@@ -13,7 +13,7 @@ enum Phase {
     Draining,
     /// No new connections. Requests, jobs and sockets finish.
     Stopping,
-    /// The grace period is over: what is not finished is given up.
+    /// The grace period is over: unfinished work is aborted.
     Aborted,
 }
 
@@ -39,7 +39,7 @@ impl Readiness {
         self.phase.send_replace(Phase::Draining);
     }
 
-    /// Stops accepting connections. What is open has to finish.
+    /// Stops accepting connections. Open ones finish their requests.
     pub fn stop(&self) {
         self.phase.send_replace(Phase::Stopping);
     }

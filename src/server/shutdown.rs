@@ -8,8 +8,8 @@ use tokio::time::sleep;
 use super::Readiness;
 use crate::core::config::ServerSettings;
 
-/// Waits for a signal and shuts the process down: not ready at once, no new connections after `drain_delay_seconds`, and
-/// after another `shutdown_grace_seconds` what is not finished is given up. A second signal does that immediately.
+/// Waits for a signal and shuts the process down: not ready at once, no new connections after `drain_delay_seconds`,
+/// and after another `shutdown_grace_seconds` unfinished work is aborted. A second signal aborts it immediately.
 ///
 /// `signals` has a message for each signal.
 pub async fn shut_down(settings: ServerSettings, readiness: Readiness, mut signals: mpsc::Receiver<()>) {

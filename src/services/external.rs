@@ -11,7 +11,7 @@ use crate::upstream::Upstream;
 /// Makes one call.
 ///
 /// # Errors
-/// 404 when the upstream service says so, 502 when it fails, 504 when it does not respond in time.
+/// 404 when the upstream service returns 404, 502 when it fails, 504 when it does not respond in time.
 pub async fn read(upstream: &Upstream, trace: &TraceContext) -> Result<ExternalData> {
     Ok(ExternalData(upstream.get("data", trace).await?))
 }

@@ -14,11 +14,11 @@ use crate::server::{Dependencies, Readiness};
 
 /// How long the database may take to respond before it counts as down.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The time between two checks. With [`TIMEOUT`] it is the time in which an outage is noticed.
+/// The time between two checks. An outage is noticed after at most this time plus [`TIMEOUT`].
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Checks the database and Redis until the process ends. The database check has a connection of its own, because those of
-/// the pool may all be waiting for a lock.
+/// Checks the database and Redis until the process ends. The database check has a connection of its own, because those
+/// of the pool may all be waiting for a lock.
 pub async fn monitor(settings: DatabaseSettings, limiter: &Limiter, readiness: &Readiness) {
     let settings = DatabaseSettings { max_connections: 1, ..settings };
     let mut connection = None;

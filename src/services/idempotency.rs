@@ -1,4 +1,4 @@
-//! Executes a request once, however often it is sent.
+//! Executes a request once, even if it is sent several times.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
@@ -29,7 +29,7 @@ pub struct IdempotencyKey {
 const RETENTION: TimeDelta = TimeDelta::hours(24);
 
 /// Runs `work` in a transaction of its own. With a key the outcome is stored in the same transaction, and a repeated
-/// request gets the stored outcome: also after a crash before the response, and when many are sent at once. A failed
+/// request gets the stored outcome, even after a crash before the response, and for concurrent requests. A failed
 /// request stores nothing and may be sent again.
 ///
 /// A stored outcome that does not parse, because another version has stored it, is replaced: `work` runs again.
@@ -84,8 +84,8 @@ fn of(user: Uuid, key: &IdempotencyKey) -> Condition {
     Condition::all().add(Column::UserId.eq(user)).add(Column::KeyHash.eq(&key.key_hash))
 }
 
-/// Claims the key; or the response stored under it. On PostgreSQL a concurrent request waits at the constraint until
-/// the first one has committed or rolled back; on SQLite it waits to begin.
+/// Claims the key. Returns the stored response if it was claimed before. On PostgreSQL a concurrent request waits at
+/// the constraint until the first one has committed or rolled back; on SQLite it waits to begin.
 async fn claim(
     transaction: &DatabaseTransaction,
     user: Uuid,
@@ -106,7 +106,7 @@ async fn claim(
     if inserted.map_err(super::account::user::user_deleted)? > 0 {
         return Ok(None);
     }
-    // Locked: of concurrent requests one replaces a response that does not parse.
+    // Locked, so that only one of several concurrent requests replaces a response that does not parse.
     let found = Entity::find().filter(of(user, key)).lock_exclusive().one(transaction).await?;
     match found {
         Some(found) if found.fingerprint == key.fingerprint => Ok(Some(found.response)),

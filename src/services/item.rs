@@ -1,4 +1,4 @@
-//! Items: finding them, and what is allowed with them.
+//! Items: queries, permissions and changes.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{Set, Unchanged};
@@ -49,7 +49,7 @@ fn names(tags: Vec<tag::Model>) -> Vec<String> {
     tags.into_iter().map(|tag| tag.name).collect()
 }
 
-/// The items that the caller may see: a user's own, for a superuser all. Every query of items starts here.
+/// The items that the caller may see: all for a superuser, otherwise their own. Every query of items starts here.
 fn visible_to(caller: &User) -> Select<Entity> {
     let own = (!caller.is_superuser).then(|| Column::OwnerId.eq(caller.id));
     Entity::find().filter(Condition::all().add_option(own))
@@ -113,7 +113,7 @@ fn filtered(select: Select<Entity>, filter: ItemFilter) -> Select<Entity> {
     select
 }
 
-/// Matches texts that contain this one, in lower case. The wildcards of LIKE stand for themselves.
+/// A pattern for texts that contain this one, in lower case. The wildcards of LIKE are escaped.
 fn like_pattern(text: &str) -> LikeExpr {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
@@ -127,10 +127,10 @@ fn like_pattern(text: &str) -> LikeExpr {
     LikeExpr::new(pattern).escape('\\')
 }
 
-/// The sort key of an item without a price: the dearest.
+/// The sort key of an item without a price, which counts as the most expensive.
 const NO_PRICE: i64 = i64::MAX;
 
-/// The price as a sort key. The same expression as in the index, with the constant in the text of the statement.
+/// The price as a sort key. Must be the same text as in the index, so the constant is not a parameter.
 fn price_key() -> Expr {
     Expr::cust(format!("COALESCE(price, {NO_PRICE})"))
 }
@@ -166,7 +166,7 @@ async fn read_sorted(
     }
 }
 
-/// A new item, owned by the caller. A request that is repeated under the same key creates one item.
+/// Creates an item owned by the caller. Requests with the same key create one item.
 ///
 /// # Errors
 /// 401 if the caller was deleted in the meantime.
@@ -204,7 +204,7 @@ pub async fn create(
     .await
 }
 
-/// Replaces everything about the item that a client can set.
+/// Replaces all fields that a client can set.
 ///
 /// # Errors
 /// As for [`update`].
@@ -275,7 +275,7 @@ pub async fn update(
 /// Deletes the item.
 ///
 /// # Errors
-/// 404 when it is missing or somebody else's, 412 when it is in none of the `expected` versions.
+/// 404 if the item does not exist or is not visible to the caller, 412 if its version is none of those `expected`.
 pub async fn delete(db: &Db, caller: &User, id: Uuid, expected: Option<Vec<i64>>) -> Result<()> {
     let transaction = begin_write(db).await?;
     lock(&transaction, caller, id, expected).await?;

@@ -1,5 +1,5 @@
-//! What is allowed, and how it is stored: the only layer that queries. Services know nothing of HTTP; commands and jobs
-//! call them, too.
+//! Permissions and queries: the only layer that uses the database. Services know nothing of HTTP, because commands and
+//! jobs call them, too.
 
 pub mod account;
 pub mod external;

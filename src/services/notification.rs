@@ -17,7 +17,7 @@ pub async fn is_repeated(accounts: &AccountContext, sender: &User, key: Option<&
     idempotency::is_repeated(&accounts.db, sender.id, key, accounts.now()).await
 }
 
-/// Enqueues the mail. Once this returns, the mail is not lost any more.
+/// Queues the mail. After this returns, the mail is not lost.
 ///
 /// # Errors
 /// 403 if a user who is not a superuser writes to another address than their own; 422 for a different request with the

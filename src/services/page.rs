@@ -1,4 +1,4 @@
-//! Lists in pages: by offset, or by key from where another page ended.
+//! Pagination: by offset, or by a cursor that continues after another page.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait};
@@ -24,7 +24,7 @@ pub(super) struct Sorting<E: EntityTrait, K> {
     pub(super) position: fn(&E::Model) -> (K, Uuid),
 }
 
-/// A page of what is selected, newest first.
+/// A page of the selected rows, newest first.
 pub(super) async fn newest_first<E>(
     db: &impl ConnectionTrait,
     select: Select<E>,
@@ -40,7 +40,7 @@ where
     read(db, select, Sorting { name: "-created_at", key, id, order: Order::Desc, position }, paging).await
 }
 
-/// A page of what is selected, sorted.
+/// A page of the selected rows, sorted.
 ///
 /// # Errors
 /// 422 for a cursor of another list.
@@ -60,7 +60,7 @@ where
         Some(cursor) => select.clone().filter(follows(&sorting, cursor)?),
         None => select.clone().offset(skip),
     };
-    // One row more than the page holds tells whether another page follows.
+    // One row more than the page holds shows whether another page follows.
     let mut data = sorted(part, &sorting).limit(limit + 1).all(db).await?;
     let is_last = data.len() as u64 <= limit;
     data.truncate(limit.try_into().unwrap_or(usize::MAX));
@@ -80,7 +80,7 @@ fn sorted<E: EntityTrait, K>(select: Select<E>, sorting: &Sorting<E, K>) -> Sele
     select.order_by(sorting.key.clone(), sorting.order.clone()).order_by(sorting.id, sorting.order.clone())
 }
 
-/// The condition for rows behind the cursor.
+/// The condition for rows after the cursor.
 fn follows<E: EntityTrait, K: SortKey + Into<Value>>(sorting: &Sorting<E, K>, cursor: &Cursor) -> Result<Expr> {
     let Some((key, id)) = cursor.position::<K>(sorting.name) else {
         let loc = vec!["query".into(), "cursor".into()];

@@ -14,7 +14,7 @@ use crate::entities::{item_tag, tag};
 use crate::error::Result;
 use crate::schemas::text::Tag;
 
-/// The tags of each of the items that has any. One statement with one text, whatever the number of items.
+/// The tags of these items; items without tags are absent. One prepared statement for any number of items.
 pub(super) async fn of_items(db: &impl ConnectionTrait, items: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
     let mut tags: HashMap<Uuid, Vec<String>> = HashMap::with_capacity(items.len());
     if items.is_empty() {
@@ -35,7 +35,7 @@ pub(super) async fn of_items(db: &impl ConnectionTrait, items: &[Uuid]) -> Resul
     Ok(tags)
 }
 
-/// `item_id` is among these, as one parameter: a list of parameters would be another statement for each length.
+/// Whether `item_id` is one of these. Takes one parameter: a list of parameters would need a statement for each length.
 fn is_one_of(backend: DbBackend, items: &[Uuid]) -> Expr {
     let join = |id: fn(&Uuid) -> String| items.iter().map(id).collect::<Vec<_>>().join(",");
     match backend {
@@ -63,13 +63,13 @@ pub(super) fn items_with(name: String) -> SelectStatement {
         .take()
 }
 
-/// Gives the item exactly these tags, inside the caller's transaction. Returns them in alphabetical order.
+/// Replaces the tags of the item, inside the caller's transaction. Returns them in alphabetical order.
 pub(super) async fn replace(db: &impl ConnectionTrait, item: Uuid, tags: Vec<Tag>) -> Result<Vec<String>> {
     item_tag::Entity::delete_many().filter(item_tag::Column::ItemId.eq(item)).exec(db).await?;
     assign(db, item, tags).await
 }
 
-/// The same for an item that has no tags yet.
+/// The same as [`replace`], for an item that has no tags yet.
 pub(super) async fn assign(db: &impl ConnectionTrait, item: Uuid, tags: Vec<Tag>) -> Result<Vec<String>> {
     let mut names: Vec<String> = tags.into_iter().map(Tag::into_inner).collect();
     // Sorted, so that two transactions that create the same tags cannot deadlock.
@@ -99,7 +99,7 @@ async fn find_or_create(db: &impl ConnectionTrait, names: &[String]) -> Result<V
             .into_tuple()
             .all(db)
             .await?;
-        // One that existed may have been deleted as an orphan between the two statements.
+        // A tag that existed may have been deleted as an orphan between the two statements.
         if ids.len() == names.len() {
             return Ok(ids);
         }
@@ -112,7 +112,7 @@ async fn find_or_create(db: &impl ConnectionTrait, names: &[String]) -> Result<V
 /// If the database is unavailable.
 pub async fn delete_orphaned(db: &Db) -> Result<u64> {
     let transaction = begin_write(db).await?;
-    // A tag that is being assigned is locked by that transaction, and left for the next time.
+    // A tag that is being assigned is locked by the other transaction, and is skipped.
     let ids: Vec<Uuid> = tag::Entity::find()
         .select_only()
         .column(tag::Column::Id)
@@ -121,7 +121,7 @@ pub async fn delete_orphaned(db: &Db) -> Result<u64> {
         .into_tuple()
         .all(&transaction)
         .await?;
-    // Under the lock once more: an assignment may have been committed since the first statement began.
+    // Checked again under the lock: an assignment may have been committed since the first statement began.
     let deleted = tag::Entity::delete_many().filter(tag::Column::Id.is_in(ids)).filter(is_orphaned());
     let count = deleted.exec(&transaction).await?.rows_affected;
     transaction.commit().await?;

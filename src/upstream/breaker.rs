@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Failures in a row that open the circuit.
 const FAILURES: u32 = 5;
-/// How long the circuit stays open. Then one call tries whether the service is back.
+/// How long the circuit stays open. Then one call tests whether the service is back.
 const OPEN_FOR: Duration = Duration::from_secs(5);
 
 /// Counts failures in a row.
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Breaker {
-    /// Whether a call may be made. When the circuit was open long enough, one call may.
+    /// Whether a call may be made. When the circuit has been open long enough, one call may.
     pub fn allows(&self, now: Instant) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match state.open_until {

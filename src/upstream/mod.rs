@@ -46,15 +46,15 @@ pub enum UpstreamError {
     #[error("the upstream service timed out")]
     TimedOut,
     /// The service responds with 404.
-    #[error("the upstream service does not have it")]
+    #[error("the upstream service responded with 404")]
     NotFound,
-    /// The service is up, but the response cannot be used: another status, no JSON, or too large.
+    /// The service is up, but the response cannot be used: another status, not JSON, or too large.
     #[error("the upstream service sent an unusable response")]
     Unusable,
 }
 
 impl UpstreamError {
-    /// Whether the circuit breaker counts it. The others say that the service works.
+    /// Whether the circuit breaker counts the error. After any other error the service is up.
     fn is_outage(self) -> bool {
         matches!(self, Self::Down | Self::TimedOut)
     }
@@ -154,18 +154,18 @@ impl Inner {
         }
         let body = self.read_body(response, &path).await?;
         serde_json::from_slice(&body).map_err(|_| {
-            tracing::warn!(path, "the upstream service sent no JSON");
+            tracing::warn!(path, "the response of the upstream service is not JSON");
             Attempt::Fatal(UpstreamError::Unusable)
         })
     }
 
     async fn read_body(&self, mut response: Response, path: &str) -> Result<Vec<u8>, Attempt> {
         let mut body = Vec::new();
-        let broken_off = |error: reqwest::Error| {
-            tracing::warn!(path, cause = %error.without_url(), "the upstream service broke off its response");
+        let aborted = |error: reqwest::Error| {
+            tracing::warn!(path, cause = %error.without_url(), "the response of the upstream service was cut off");
             Attempt::Retryable(UpstreamError::Down)
         };
-        while let Some(chunk) = response.chunk().await.map_err(broken_off)? {
+        while let Some(chunk) = response.chunk().await.map_err(aborted)? {
             if body.len() + chunk.len() > self.settings.max_body_bytes {
                 tracing::warn!(path, "the response of the upstream service is over upstream.max_body_bytes");
                 return Err(Attempt::Fatal(UpstreamError::Unusable));
@@ -175,7 +175,7 @@ impl Inner {
         Ok(body)
     }
 
-    /// Doubles with each retry; the actual delay lies between half and the whole of that.
+    /// The delay before a retry: between half and all of a time that doubles with each retry.
     fn retry_delay(&self, retries: u32) -> Duration {
         let longest = FIRST_RETRY_DELAY * 2_u32.saturating_pow(retries);
         let step = self.jitter.fetch_add(7, Ordering::Relaxed) % 16;

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 
 use crate::error::{Error, Result};
 
-/// Two inputs, such as path and body, so that the problems of both are told at once.
+/// Two inputs, such as path and body, whose problems are reported together.
 pub struct Both<A, B>(pub A, pub B);
 
 impl<S, A, B> FromRequest<S> for Both<A, B>
@@ -38,12 +38,12 @@ where
     }
 }
 
-/// Both, or the problems of both.
+/// Returns both inputs, or the problems of both.
 pub fn join<A, B>(first: Result<A>, second: Result<B>) -> Result<Both<A, B>> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok(Both(first, second)),
         (Err(Error::Invalid(mut problems)), Err(Error::Invalid(more))) => {
-            // Two types may read the same query and find the same.
+            // Two types may read the same query and report the same problem.
             problems.extend(more);
             problems.dedup();
             Err(Error::Invalid(problems))

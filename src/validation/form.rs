@@ -1,4 +1,4 @@
-//! HTML form bodies, as OAuth2 sends its logins.
+//! HTML form bodies, which OAuth2 uses for logins.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -10,7 +10,7 @@ use super::json::read_body;
 use super::query::parse_pairs;
 use crate::error::{Error, Result};
 
-/// A form body as a `T` that keeps its rules.
+/// A form body as a valid `T`.
 ///
 /// # Errors
 /// 415 with another media type, 422 with every problem of the form.

@@ -16,7 +16,7 @@ use super::{Strict, accept};
 use crate::error::{Error, Result};
 use crate::validation::schema::{self, Coercion, Problem};
 
-/// A JSON body as a `T` that keeps its rules.
+/// A JSON body as a valid `T`.
 ///
 /// # Errors
 /// 415 without a JSON media type, 422 with every problem of the body.
@@ -62,7 +62,7 @@ pub async fn read_json(request: Request) -> Result<Bytes> {
     read_body(request).await
 }
 
-/// Reads JSON as a `T` that keeps its rules.
+/// Parses JSON as a valid `T`.
 ///
 /// # Errors
 /// 422 with every problem of the body.
@@ -70,25 +70,25 @@ pub fn parse_json<T>(body: &[u8]) -> Result<T>
 where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
 {
-    // Checked as a whole, which serde_json does only for the members it keeps.
+    // serde_json would check only the members that the type knows.
     let text = std::str::from_utf8(body)
         .map_err(|error| Error::Invalid(vec![malformed(error.valid_up_to(), "invalid UTF-8")]))?;
     let ignored = Cell::new(false);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let typed = T::deserialize(Strict::new(&mut deserializer, &ignored)).ok().filter(|_| deserializer.end().is_ok());
     if ignored.get() {
-        // What the type does not know it has not looked into: names given twice, half characters.
-        plain(text)?;
+        // Members that the type does not know were skipped: they may contain duplicate names or invalid escapes.
+        parse_untyped(text)?;
     }
     accept("body", typed, || {
-        let mut value = plain(text)?;
+        let mut value = parse_untyped(text)?;
         schema::read_text::<T>(&mut value, Coercion::Body);
         Ok(value)
     })
 }
 
-/// The text as untyped JSON.
-fn plain(text: &str) -> Result<Value> {
+/// Parses the text as untyped JSON.
+fn parse_untyped(text: &str) -> Result<Value> {
     serde_json::from_str(text).map(|Unique(value)| value).map_err(|error| {
         let reason = error.to_string();
         let reason = reason.split(" at line ").next().unwrap_or_default();
@@ -96,7 +96,7 @@ fn plain(text: &str) -> Result<Value> {
     })
 }
 
-/// `application/json`, or a type that is written in it (`application/merge-patch+json`), uncompressed.
+/// Whether the body is `application/json`, or a type based on it (`application/merge-patch+json`), and not compressed.
 fn is_json(request: &Request) -> bool {
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
@@ -108,7 +108,7 @@ fn is_json(request: &Request) -> bool {
 /// The whole body. `middleware::body_limit` bounds its size and the time it may take.
 ///
 /// # Errors
-/// 413 over the size, 408 over the time, 400 when the client ends it early.
+/// 413 over the size, 408 over the time, 400 when the body ends early.
 pub(super) async fn read_body(request: Request) -> Result<Bytes> {
     let error = match request.into_body().collect().await {
         Ok(body) => return Ok(body.to_bytes()),
@@ -132,13 +132,13 @@ fn malformed(offset: usize, reason: &str) -> Problem {
         .with("error", json!(reason))
 }
 
-/// Where in the text `serde_json` stopped, from the line and column it tells.
+/// The byte offset of the line and column that `serde_json` reports.
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     before + column.saturating_sub(1)
 }
 
-/// Untyped JSON in which no member is named twice. `serde_json`'s own `Value` lets the last one win.
+/// Untyped JSON without duplicate names. `serde_json`'s own `Value` keeps the last of two members with one name.
 struct Unique(Value);
 
 impl<'de> serde::Deserialize<'de> for Unique {

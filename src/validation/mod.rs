@@ -30,9 +30,9 @@ use strict::Strict;
 
 use crate::error::{Error, Result};
 
-/// Ends the typed path: a value that passes its own rules, or every problem of the input.
+/// Returns the value if it was parsed and passes its own rules, otherwise every problem of the input.
 ///
-/// `plain` reads the same input again as untyped JSON; it is called only when it is needed.
+/// `plain` parses the same input again as untyped JSON. It is called only for a refused input.
 fn accept<T>(root: &'static str, typed: Option<T>, plain: impl FnOnce() -> Result<Value>) -> Result<T>
 where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
@@ -52,8 +52,8 @@ where
     Err(Error::Invalid(problems))
 }
 
-/// The schema has nothing against the input, yet the type refused it: where. serde's reason is not told,
-/// because it quotes the value.
+/// The problem of an input that passes the schema although the type refused it. It has the place, but not serde's
+/// reason, which quotes the value.
 fn unreadable<T: DeserializeOwned>(root: &'static str, plain: Value) -> Problem {
     let mut loc = vec![Loc::from(root)];
     if let Err(error) = serde_path_to_error::deserialize::<_, T>(Strict::new(plain, &Cell::new(false))) {
@@ -66,8 +66,8 @@ fn unreadable<T: DeserializeOwned>(root: &'static str, plain: Value) -> Problem 
     Problem::value_error(loc, "Input cannot be read")
 }
 
-/// Adds what only `validator` knows: rules over several members. The schema has found the others,
-/// unless it found nothing at all (`all`). Code and message are copied, never the value.
+/// Adds the broken rules that only `validator` checks: those over several members. The schema has reported the others,
+/// unless it reported nothing: then `all` adds every broken rule. Code and message are copied, never the value.
 fn collect_rules(loc: &mut Vec<Loc>, errors: &ValidationErrors, all: bool, out: &mut Vec<Problem>) {
     for (field, kind) in errors.errors() {
         let whole = field == "__all__";

@@ -42,7 +42,7 @@ where
     }
 }
 
-/// Reads path parameters as their schema means them.
+/// Reads path parameters strictly, as their schema says.
 struct StrictPath<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for StrictPath<T> {

@@ -38,7 +38,7 @@ where
     T: DeserializeOwned + Validate + JsonSchema + 'static,
 {
     if percent_decode(encoded).decode_utf8().is_err() {
-        // Decoding would replace each wrong byte, and make different inputs the same.
+        // Decoding would replace invalid bytes, so that different inputs would become equal.
         let problem = Problem::new(vec![root.into()], "string_unicode", "Input should be valid UTF-8");
         return Err(Error::Invalid(vec![problem]));
     }
@@ -51,7 +51,7 @@ where
     })
 }
 
-/// Pairs as a JSON object. A key that comes once is text, a key that comes again makes it a list.
+/// Collects the pairs in a JSON object. A key that occurs once is text, a repeated key is a list.
 fn collect_pairs<'a>(pairs: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>) -> Value {
     let mut members = Map::new();
     for (name, text) in pairs {

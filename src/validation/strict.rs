@@ -1,15 +1,15 @@
-//! Reads input as its JSON Schema means it. serde alone accepts a list of values for an object, in the order of the
-//! struct's fields, and `NaN` in a query; and it refuses `30.0` as an integer. [`Strict`] wraps a deserializer and, on
-//! every level of the value, corrects these. It costs no allocation.
+//! Reads input exactly as its JSON Schema says. serde alone accepts a list of a struct's fields for an object, and
+//! `NaN` in a query, and refuses `30.0` as an integer. [`Strict`] wraps a deserializer and corrects this on every level
+//! of the value, without allocation.
 
 use std::cell::Cell;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-/// The largest integer up to which a double holds every integer.
+/// A double holds every integer up to this one.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Wraps what reads a value: a deserializer, a visitor, and all that they hand out on the way down.
+/// Wraps a deserializer or visitor, and in turn those for the inner values.
 pub(super) struct Strict<'a, T> {
     inner: T,
     /// Whether a member was skipped because the type does not know it.
@@ -23,7 +23,7 @@ impl<'a, T> Strict<'a, T> {
     }
 }
 
-/// Methods that pass a wrapped visitor on. A query needs the hint in the name: all that it has is text.
+/// Methods that pass on a wrapped visitor. The type in the method's name is needed for queries, which hold only text.
 macro_rules! forward {
     ($($method:ident)+) => { $(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -42,7 +42,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         deserialize_map
     }
 
-    /// As a map, for which serde accepts no list.
+    /// Deserializes a map, for which serde accepts no list.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,

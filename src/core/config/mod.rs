@@ -50,7 +50,7 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     let Merged { environment, values: mut merged, has_own_superuser } = sources.merge()?;
     schema::read_text::<Settings>(&mut merged, Coercion::Setting);
     let mut problems = schema::problems::<Settings>(None, &merged);
-    // Reported together with the problems above, as far as the values can be read.
+    // Reported together with the problems above, for all values that can be read.
     production::refuse(environment, &merged, &mut problems);
     if !problems.is_empty() {
         return Err(ConfigError(problems));

@@ -11,7 +11,7 @@ use crate::validation::schema::Problem;
 /// Words that mark a secret as a placeholder.
 const PLACEHOLDERS: [&str; 6] = ["changethis", "change-me", "changeme", "your-secret", "placeholder", "insecure"];
 
-/// Adds a problem for each setting that must not reach production. Each message says how to mend it.
+/// Adds a problem for each setting that must not reach production. Each message says how to fix it.
 pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Vec<Problem>) {
     if environment != Environment::Production {
         return;

@@ -221,7 +221,7 @@ pub struct UpstreamSettings {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FirstSuperuser {
-    /// Whether this is development's own, whose password is published.
+    /// Whether this is the default of development, which has a published password.
     #[serde(skip)]
     pub is_default: bool,
     #[schemars(email)]

@@ -24,7 +24,7 @@ const SHORT_NAMES: [(&str, &str); 9] = [
     ("FIRST_SUPERUSER_PASSWORD", "first_superuser.password"),
 ];
 
-/// The sources of settings, as values, so that a test can bring its own.
+/// The sources of settings, as values, so that tests can provide their own.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// The folder of the TOML files, which need not exist.
@@ -99,7 +99,7 @@ impl Sources {
         Ok(Merged { environment, values: merged, has_own_superuser })
     }
 
-    /// The layers that belong to the operator of this process alone: `local.toml`, `.env` and the environment.
+    /// The layers that only the operator writes: `local.toml`, `.env` and the environment.
     fn own_layers(&self) -> Result<Config, ConfigError> {
         let mut builder = self.add_file(Config::builder(), "local");
         for variables in [&self.dotenv, &self.variables] {

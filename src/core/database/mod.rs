@@ -19,8 +19,8 @@ pub type Db = DatabaseConnection;
 
 /// Begins a transaction that writes. Every transaction begins here.
 ///
-/// SQLite takes its write lock at once: a transaction that first reads and then writes would fail if another one wrote in
-/// between.
+/// SQLite takes its write lock at once: a transaction that first reads and then writes would fail if another one wrote
+/// in between.
 ///
 /// # Errors
 /// When the database is unavailable.
@@ -38,7 +38,7 @@ pub async fn begin_write(db: &Db) -> Result<DatabaseTransaction, DbErr> {
         .unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
 }
 
-/// Checks that the database answers.
+/// Checks that the database responds.
 ///
 /// # Errors
 /// When it does not.

@@ -22,7 +22,7 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(10);
 /// Opens the pool. Creates the folder of an SQLite file if it is missing.
 ///
 /// # Errors
-/// When the database does not answer in time.
+/// When the database does not respond in time.
 pub async fn connect(settings: &DatabaseSettings) -> Result<Db, DbErr> {
     let statement_timeout = Duration::from_millis(settings.statement_timeout_ms);
     let options = options(settings)?;

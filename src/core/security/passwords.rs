@@ -80,8 +80,8 @@ impl Passwords {
         })))
     }
 
-    /// Hashes a new password, in PHC string format with a random salt; or gives the reason to reject it. `own` are the
-    /// user's email, username and name, which an attacker may know.
+    /// Hashes a new password, in PHC string format with a random salt; or returns the reason to reject it. `own` holds
+    /// the user's email, username and name, which an attacker may know.
     ///
     /// # Errors
     /// For lack of memory or threads.
@@ -107,7 +107,8 @@ impl Passwords {
         self.off_thread(move || inner.hash_now(&password)).await?
     }
 
-    /// Verifies a password. Without a hash, because the user does not exist, the verdict is `Wrong` after the same work.
+    /// Verifies a password. Without a hash, because the user does not exist, the verdict is `Wrong` after the same
+    /// work.
     ///
     /// # Errors
     /// For lack of memory or threads.
@@ -162,7 +163,7 @@ fn normalized(password: &SecretString) -> SecretString {
     password.expose_secret().nfkc().collect::<String>().into()
 }
 
-/// Shorter words of the user's name and email may be part of the password.
+/// Words of the user's name and email that are shorter than this may be part of the password.
 const MIN_OWN_WORD_LENGTH: usize = 4;
 
 /// How many characters of a password are estimated.
@@ -179,7 +180,7 @@ fn weakness(password: &str, own: &[String], min_length: usize) -> Option<Weaknes
         return Some(Weakness::Personal);
     }
     let known: Vec<&str> = words.iter().map(String::as_str).collect();
-    // The estimate takes ever longer for long passwords, and their start is strong enough already.
+    // Estimating a long password takes long, and its first characters are strong enough already.
     let start: String = password.chars().take(ESTIMATED_LENGTH).collect();
     (zxcvbn(&start, &known).score() < Score::Two).then_some(Weakness::Common)
 }

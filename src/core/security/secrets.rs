@@ -1,5 +1,5 @@
-//! Opaque secrets: refresh tokens, tokens in mails, API keys. They are random, so a plain hash protects them at rest:
-//! nobody can guess the input.
+//! Opaque secrets: refresh tokens, tokens in mails, API keys. They are random and cannot be guessed, so a plain hash
+//! protects them at rest.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -33,8 +33,8 @@ pub fn hash_secret(secret: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
 }
 
-/// A refresh token: the family, which all tokens of a session share and which identifies the session, and a secret that
-/// each token has for itself. A known family with an old secret is a token that was used before, not an invented one.
+/// A refresh token: the family, which identifies the session and is the same in all its tokens, and a secret that is
+/// new in each token. A known family with an old secret means that a used token was sent again.
 #[derive(Clone)]
 pub struct RefreshToken {
     family: [u8; BYTES],

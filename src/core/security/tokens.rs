@@ -49,7 +49,7 @@ pub struct Claims {
     pub jti: Uuid,
 }
 
-/// Whom and what an access token is for.
+/// The user, session and scopes of an access token.
 pub struct TokenSubject {
     /// The user's id.
     pub user: Uuid,
@@ -96,7 +96,7 @@ impl VerifyingKey {
         Self { header: secret_header(), key: DecodingKey::from_secret(key.expose_secret().as_bytes()) }
     }
 
-    /// Names the public key by its thumbprint (RFC 7638), and gives what verifies with it.
+    /// Sets the key's id to its thumbprint (RFC 7638), and returns the key for verification.
     fn public(jwk: &mut Jwk) -> Result<Self, jsonwebtoken::errors::Error> {
         let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
         jwk.common.key_id = Some(kid.clone());
@@ -110,7 +110,7 @@ impl Tokens {
     /// Reads keys, issuer, audience and lifetimes from the settings.
     ///
     /// # Errors
-    /// When a setting is not a key; the message names the setting.
+    /// When a key is invalid. The message names the setting.
     pub fn new(settings: &AuthSettings) -> Result<Self, String> {
         let mut verifying: Vec<_> = settings.previous_secret_keys.iter().map(VerifyingKey::secret).collect();
         let mut jwks = JwkSet { keys: Vec::new() };
@@ -139,7 +139,7 @@ impl Tokens {
         Ok(Self(Arc::new(Inner { settings: settings.clone(), header, encoding, verifying, jwks })))
     }
 
-    /// The lifetimes and rules.
+    /// The `auth` settings.
     #[must_use]
     pub fn settings(&self) -> &AuthSettings {
         &self.0.settings
@@ -177,7 +177,7 @@ impl Tokens {
     /// The claims of a token that this service has issued and that is valid at `now`.
     ///
     /// # Errors
-    /// For every other text, without a reason.
+    /// For any other token. The error gives no reason.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
         let Inner { settings, verifying, .. } = &*self.0;
         let header = decode_header(token).map_err(|_| InvalidToken)?;
@@ -196,7 +196,7 @@ impl Tokens {
         if is_valid { Ok(claims) } else { Err(InvalidToken) }
     }
 
-    /// A hash that tells texts apart without revealing them, keyed with the secret key.
+    /// A hash that distinguishes texts without revealing them, keyed with the secret key.
     #[must_use]
     pub fn fingerprint(&self, parts: &[&[u8]]) -> String {
         fingerprint(&self.0.settings.secret_key, parts)

@@ -5,8 +5,8 @@ use crate::jobs::queue;
 use crate::services::account::{api_key, audit_event, email_token, session, ticket};
 use crate::services::{idempotency, tag};
 
-/// Deletes expired sessions, tickets, email tokens, API keys, stored responses and audit events, finished jobs, and tags
-/// that no item has.
+/// Deletes expired sessions, tickets, email tokens, API keys, stored responses and audit events, finished jobs, and
+/// tags that no item has.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let (db, now) = (&context.accounts.db, context.accounts.now());
     let count = session::delete_expired(db, now).await?

@@ -47,7 +47,7 @@ pub(super) async fn run(context: &Context, id: Uuid, data: &EmailToken) -> Resul
     let Some(issued) = email_token::issue(&context.accounts, data).await? else { return Ok(()) };
     let (template, page) = data.link.template_and_page();
     let values = context! {
-        // Made of a setting and base64url alone: written as it is, where HTML would escape each slash.
+        // Safe, because it consists of a setting and base64url. Escaping would replace each slash.
         link => Value::from_safe_string(context.mailer.link(page, &issued.token)),
         minutes => issued.valid_seconds / 60,
         hours => issued.valid_seconds / 3600,

@@ -1,4 +1,4 @@
-//! The kinds of jobs. Each file has the payload of a kind and what the job does.
+//! The kinds of jobs. Each file has the payload of one kind and the function that runs it.
 //!
 //! A new kind is a file here, a variant of [`Job`], and a line in [`run`]. A job may run twice, because the process can
 //! end between the work and recording that it is done.

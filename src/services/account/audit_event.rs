@@ -1,4 +1,4 @@
-//! The audit trail: what happened to accounts, in the log and in a table that superusers read.
+//! The audit trail: events of accounts, in the log and in a table that superusers can read.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
@@ -33,7 +33,7 @@ impl<'a> Event<'a> {
         Self { kind, user: Some(user), actor: Some(user), client, detail: None }
     }
 
-    /// A failed login; `user` is `None` if nobody has the name.
+    /// A failed login; `user` is `None` if there is no user with the name.
     pub(super) fn login_failed(user: Option<Uuid>, client: &'a Client) -> Self {
         Self { kind: AuditKind::LoginFailed, user, actor: None, client, detail: None }
     }

@@ -62,8 +62,8 @@ pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) 
     Ok(token)
 }
 
-/// Records a failed login; in the log only if nobody has the name, so that guesses cannot fill the table. Stored in the
-/// background: the time of the write would reveal that the account exists.
+/// Records a failed login. For an unknown name it is only logged, so that guesses cannot fill the table. The row is
+/// written in the background, because the time of the write would reveal that the account exists.
 fn record_failure(accounts: &AccountContext, client: &Client, user: Option<Uuid>) -> Result<()> {
     if user.is_none() {
         return audit_event::log(&Event::login_failed(None, client));

@@ -38,14 +38,14 @@ pub struct AccountContext {
     pub principals: PrincipalCache,
     /// Runs work that requests do not wait for.
     pub tasks: TaskTracker,
-    /// Wakes the workers of this process when a job was enqueued.
+    /// Wakes the worker of this process after a job was queued.
     pub job_signal: JobSignal,
     /// How long audit events are kept.
     pub audit: AuditSettings,
 }
 
 impl AccountContext {
-    /// The context of these settings, with the given database and clock.
+    /// Creates the context from the settings, with this database and clock.
     ///
     /// # Errors
     /// When a setting is not a usable key or cost; the message names the setting.
@@ -68,7 +68,7 @@ impl AccountContext {
         self.clock.now()
     }
 
-    /// Lifetimes and rules: `auth` in the settings.
+    /// The `auth` settings.
     #[must_use]
     pub fn settings(&self) -> &AuthSettings {
         self.tokens.settings()

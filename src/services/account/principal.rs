@@ -1,4 +1,4 @@
-//! The user behind a token or API key, and a short-lived cache of them.
+//! The user behind a token or API key, and a short-lived cache of such users.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,7 @@ pub enum Credential {
 }
 
 /// Principals that were looked up within `auth.session_cache_ms`, so that not every request needs a query. Clones share
-/// them. Changes by this process count at once, changes by another process when the entry expires.
+/// them. Changes by this process take effect at once, changes by another process when the entry expires.
 #[derive(Clone)]
 pub struct PrincipalCache {
     entries: Arc<Mutex<Entries>>,
@@ -65,7 +65,7 @@ struct Entry {
     looked_up_at: Instant,
 }
 
-/// The start of a query for a principal, after a cache miss.
+/// The state of the cache when a query for a principal started, after a cache miss.
 pub(super) struct Lookup {
     started_at: Instant,
     invalidations: u64,
@@ -75,7 +75,7 @@ pub(super) struct Lookup {
 const CAPACITY: usize = 4096;
 
 impl PrincipalCache {
-    /// A cache whose entries live for so many milliseconds; 0 caches nothing.
+    /// A cache whose entries expire after `milliseconds`; 0 caches nothing.
     #[must_use]
     pub fn new(milliseconds: u64) -> Self {
         Self { entries: Arc::default(), invalidated: Arc::default(), ttl: Duration::from_millis(milliseconds) }
@@ -85,7 +85,7 @@ impl PrincipalCache {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The cached principal; or, on a miss, what [`Self::insert`] needs after the query.
+    /// The cached principal; on a miss, the [`Lookup`] to pass to [`Self::insert`] after the query.
     pub(super) fn get(&self, credential: &Credential) -> Result<Principal, Lookup> {
         let entries = self.lock();
         match entries.by_credential.get(credential) {

@@ -1,4 +1,4 @@
-//! Reauthentication: what outlives an access token needs more than a token, which may be stolen.
+//! Reauthentication: an access token may be stolen, so actions with lasting effects need more than a token.
 //!
 //! Changing the email address, creating an API key and deleting the account need a recent login or the current
 //! password. A service calls [`Reauthentication::check`] before its transaction, because hashing takes time, and
@@ -30,7 +30,7 @@ pub struct SessionUser<'a> {
     pub client: &'a Client,
 }
 
-/// The evidence of a request: its session, and whether it had the right password.
+/// The proof of identity in a request: its session, and whether it contained the right password.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reauthentication {
     session: Uuid,

@@ -29,7 +29,7 @@ use crate::services::page::newest_first;
 
 const NOT_FOUND: Error = Error::NotFound("Session not found");
 
-/// When a session expires that is used now: after being unused for too long, or at the end of its lifetime.
+/// When a session that is used now expires: at the end of its lifetime, or earlier if it is not used again.
 fn expiry(settings: &AuthSettings, created_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     seconds_after(now, settings.refresh_token_seconds).min(seconds_after(created_at, settings.session_seconds))
 }
@@ -58,10 +58,10 @@ pub(super) async fn open(
         expires_at: Set(expiry(accounts.settings(), now, now)),
     };
     let session = session.insert(transaction).await?;
-    pair(accounts, &session, &refresh_token)
+    token_pair(accounts, &session, &refresh_token)
 }
 
-fn pair(accounts: &AccountContext, session: &Model, refresh_token: &RefreshToken) -> Result<Token> {
+fn token_pair(accounts: &AccountContext, session: &Model, refresh_token: &RefreshToken) -> Result<Token> {
     let scope = session.scopes.clone();
     let subject = TokenSubject { user: session.user_id, session: session.id, scope: scope.clone() };
     let access = accounts.tokens.issue(subject, accounts.now()).map_err(Error::internal)?;
@@ -91,7 +91,7 @@ pub async fn authenticate(accounts: &AccountContext, claims: &Claims) -> Result<
     with_claims(principal, claims)
 }
 
-/// The session's principal with the expiry of this token, if the token's claims are those of the session.
+/// Adds the token's expiry to the session's principal, if user and scopes of the token are those of the session.
 fn with_claims(principal: Principal, claims: &Claims) -> Result<Principal> {
     if principal.user.id != claims.sub || principal.scopes != Scopes::known(&claims.scope) {
         return Err(Error::Unauthorized);
@@ -140,7 +140,7 @@ pub fn family(text: &str) -> Option<String> {
 /// response was lost, it gets the same next token. Sent again later, it was probably stolen, and the session ends.
 ///
 /// # Errors
-/// 401 for every token but the newest of an open session.
+/// 401 for any token but the newest of an open session.
 pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> Result<Token> {
     let token = RefreshToken::parse(text).ok_or(Error::Unauthorized)?;
     let (now, settings) = (accounts.now(), accounts.settings());
@@ -167,13 +167,13 @@ pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> 
         };
         let session = change.update(&transaction).await?;
         transaction.commit().await?;
-        return pair(accounts, &session, &next);
+        return token_pair(accounts, &session, &next);
     }
     let is_in_grace = session.previous_hash.as_ref() == Some(&token_hash)
         && next.secret_hash() == session.refresh_hash
         && now < seconds_after(session.last_used_at, settings.refresh_grace_seconds);
     if is_in_grace {
-        return pair(accounts, &session, &next);
+        return token_pair(accounts, &session, &next);
     }
     end_reused(accounts, client, transaction, session).await?;
     Err(Error::Unauthorized)

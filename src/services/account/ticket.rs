@@ -1,5 +1,5 @@
-//! Tickets: a browser opens a WebSocket with one, because it cannot send headers there, and access tokens do not belong
-//! in URLs.
+//! Tickets: browsers open WebSockets with them, because they cannot send headers with a WebSocket, and access tokens do
+//! not belong in URLs.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;

@@ -1,4 +1,4 @@
-//! Verification of email addresses: following a mailed link shows that mail arrives.
+//! Verification of email addresses by mailed links.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
@@ -20,7 +20,8 @@ use crate::schemas::audit_event::AuditKind;
 use crate::schemas::login::EmailVerification;
 use crate::schemas::text::Email;
 
-/// Tells the old email address about a new one, in the caller's transaction, which wakes the workers after its commit.
+/// Tells the old email address about a new one, in the caller's transaction. The caller wakes the workers after
+/// the commit.
 pub(super) async fn notify_old_address(
     accounts: &AccountContext,
     transaction: &DatabaseTransaction,
@@ -30,8 +31,8 @@ pub(super) async fn notify_old_address(
     Ok(())
 }
 
-/// Mails the link again, if there is an active user with this address, not verified yet. The request does the same work
-/// for every address.
+/// Mails another link if an active user has this address and it is not verified yet. The request does the same work for
+/// every address.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -40,7 +41,7 @@ pub async fn request(accounts: &AccountContext, client: &Client, email: &Email) 
     email_token::request_for_address(accounts, request).await
 }
 
-/// Verifies the address that the link was mailed to, and makes it the user's.
+/// Verifies the address that the link was mailed to, and sets it as the user's address.
 ///
 /// # Errors
 /// 400 for an invalid token; 409 if another user has the address by now.

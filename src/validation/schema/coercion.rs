@@ -1,12 +1,13 @@
 //! Reads text as the types of a schema. Query strings and environment variables hold only text: `{"limit": "5"}`
-//! becomes `{"limit": 5}` where the schema says integer. What cannot be read stays text, and breaks the schema.
+//! becomes `{"limit": 5}` where the schema says integer. Text that cannot be read so stays text, and the schema
+//! then refuses it.
 
 use schemars::JsonSchema;
 use serde_json::{Number, Value};
 
 use super::compiled;
 
-/// Where text stands for values of other types.
+/// The inputs in which text stands for values of other types.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Coercion {
     /// A JSON body: only decimals may be written as text, `"9.90"`.
@@ -17,7 +18,7 @@ pub enum Coercion {
     Setting,
 }
 
-/// Reads the text in `value` as what the schema of `T` says should stand there.
+/// Converts the text in `value` to the types that the schema of `T` expects.
 pub fn read_text<T: JsonSchema + 'static>(value: &mut Value, coercion: Coercion) {
     let root = &compiled::<T>().schema;
     walk(root, root, value, coercion);
@@ -75,7 +76,7 @@ fn read_scalar(schema: &Value, text: &str, coercion: Coercion) -> Option<Value> 
     } else if names("array") && coercion == Coercion::Query {
         Some(Value::from(vec![text]))
     } else if names("array") {
-        // `[::1]` is no JSON, but an address.
+        // `[::1]` is an address, not JSON.
         let json = serde_json::from_str(text).ok().filter(Value::is_array);
         json.or_else(|| Some(text.split(',').map(|item| Value::from(item.trim())).collect()))
     } else {

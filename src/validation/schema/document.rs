@@ -1,4 +1,4 @@
-//! The same schemas as parts of the OpenAPI document.
+//! JSON Schemas as parts of the OpenAPI document.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::schema_of;
 
-/// Gives each type the `utoipa` traits that the document needs, out of its `JsonSchema`:
+/// Implements the `utoipa` traits that the document needs for each type, from its `JsonSchema`:
 /// `documented!(ItemCreate, ItemRead)`. A macro because the traits and `JsonSchema` are both foreign.
 macro_rules! documented {
     ($($type:ty),+ $(,)?) => { $(
@@ -29,7 +29,7 @@ macro_rules! documented {
     )+ };
 }
 
-/// The same for the types of query and path parameters: `documented_parameters!(Query: ItemFilter)`.
+/// The same as `documented!`, for the types of query and path parameters: `documented_parameters!(Query: ItemFilter)`.
 macro_rules! documented_parameters {
     ($place:ident: $($type:ty),+ $(,)?) => { $(
         impl utoipa::IntoParams for $type {
@@ -91,7 +91,8 @@ pub fn parameters<T: JsonSchema>(place: &ParameterIn) -> Vec<Parameter> {
         .collect()
 }
 
-/// A parameter cannot be null, only absent, and few tools follow references in parameters.
+/// The schema of a parameter, without `null` and references: a parameter cannot be null, only absent, and few tools
+/// follow references in parameters.
 fn inlined(root: &Value, mut member: Value) -> Value {
     if let Some(branches) = member["anyOf"].as_array()
         && let Some(branch) = branches.iter().find(|branch| branch["type"] != "null")
@@ -123,8 +124,8 @@ fn inlined(root: &Value, mut member: Value) -> Value {
     member
 }
 
-/// utoipa's `Schema` reads JSON Schema; what it could not carry over must not go unseen.
-#[expect(clippy::expect_used, reason = "a type's schema is fixed at compile time and seen by the tests")]
+/// Converts a JSON Schema to the type of `utoipa`. Panics instead of leaving out what `utoipa` does not support.
+#[expect(clippy::expect_used, reason = "a type's schema is fixed at compile time and checked by the tests")]
 fn convert(schema: Value) -> RefOr<Schema> {
     serde_json::from_value(schema).expect("a JSON Schema is an OpenAPI schema")
 }

@@ -1,5 +1,5 @@
-//! The formats of text that the document names. One function for each: the type and the JSON Schema both use it, so
-//! that the two cannot disagree.
+//! The formats of text in the document. Types and JSON Schemas use the same function for a format, so that they always
+//! agree.
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 use jsonschema::ValidationOptions;
@@ -8,7 +8,7 @@ use validator::ValidateEmail;
 
 use super::problem::{Loc, Problem};
 
-/// Teaches the validator of a schema the formats.
+/// Registers the formats with a schema's validator.
 pub(super) fn with_formats(options: ValidationOptions<'_>) -> ValidationOptions<'_> {
     options
         .should_validate_formats(true)
@@ -18,7 +18,7 @@ pub(super) fn with_formats(options: ValidationOptions<'_>) -> ValidationOptions<
         .with_format("date-time", |text: &str| parse_date_time(text).is_ok())
 }
 
-/// What is wrong with a text that breaks its format.
+/// The problem of a text that does not have the format.
 pub(super) fn problem(loc: Vec<Loc>, format: &str, text: &str) -> Problem {
     match format {
         "email" => Problem::new(loc, "value_error", "value is not a valid email address"),
@@ -53,9 +53,9 @@ fn unparsable(loc: Vec<Loc>, kind: &str, msg: &str, reason: &str) -> Problem {
 /// which addresses differ only in case.
 #[must_use]
 pub fn is_email(text: &str) -> bool {
-    // `validator` lets anything stand before an address literal, line ends included.
-    let literal_is_the_domain = text.split_once('[').is_none_or(|(before, _)| before.ends_with('@'));
-    literal_is_the_domain
+    // `validator` accepts any text before an address literal, even line ends.
+    let is_literal_the_domain = text.split_once('[').is_none_or(|(before, _)| before.ends_with('@'));
+    is_literal_the_domain
         && text.bytes().all(|byte| byte.is_ascii_graphic())
         && text.validate_email()
         && text.parse::<lettre::Address>().is_ok()
@@ -98,8 +98,8 @@ fn read_date(date: &[u8]) -> Result<NaiveDate, &'static str> {
     }
 }
 
-/// Reads `2026-01-31T12:00:00.5+01:00`, the date-time of RFC 3339, in years that have four digits in UTC, too. Leap
-/// seconds are refused: no database stores them.
+/// Reads `2026-01-31T12:00:00.5+01:00`, the date-time of RFC 3339, with a year of four digits, also in UTC. Leap
+/// seconds are refused, because no database stores them.
 ///
 /// # Errors
 /// The reason, in pydantic's words.

@@ -1,8 +1,8 @@
-//! What is made of a type's JSON Schema: the OpenAPI document ([`document`](mod@document)), the complete list of an
-//! input's problems ([`problems`]), and typed values from text such as query strings and environment variables
+//! Everything derived from a type's JSON Schema: the OpenAPI document ([`document`](mod@document)), the complete list
+//! of an input's problems ([`problems`]), and typed values from text such as query strings and environment variables
 //! ([`read_text`]).
 //!
-//! Only inputs that were already refused come here: nothing of it slows down a valid request.
+//! Only inputs that were already refused are checked here, so valid requests are not slowed down.
 
 mod coercion;
 mod document;
@@ -49,7 +49,7 @@ pub fn schema_of<T: JsonSchema>() -> Value {
 /// `body`).
 ///
 /// # Panics
-/// Panics when the schema of `T` is itself invalid, which the tests would have shown.
+/// Panics when the schema of `T` is itself invalid, which the tests rule out.
 #[must_use]
 pub fn problems<T: JsonSchema + 'static>(root: Option<&'static str>, value: &Value) -> Vec<Problem> {
     let Compiled { schema, validator } = compiled::<T>();
@@ -57,8 +57,8 @@ pub fn problems<T: JsonSchema + 'static>(root: Option<&'static str>, value: &Val
     validator.iter_errors(value).flat_map(|error| translate(checked, &error)).take(MAX_PROBLEMS).collect()
 }
 
-/// The compiled schema of `T`, made when it is first needed and kept for the life of the process.
-#[expect(clippy::expect_used, reason = "a type's schema is fixed at compile time and seen by the tests")]
+/// The compiled schema of `T`, created on first use and kept for the life of the process.
+#[expect(clippy::expect_used, reason = "a type's schema is fixed at compile time and checked by the tests")]
 fn compiled<T: JsonSchema + 'static>() -> &'static Compiled {
     static CACHE: OnceLock<Mutex<HashMap<TypeId, &'static Compiled>>> = OnceLock::new();
     let mut cache = CACHE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ fn compiled<T: JsonSchema + 'static>() -> &'static Compiled {
     })
 }
 
-/// Adds the bounds that the format of an integer stands for, such as `int32`: no validator knows them.
+/// Adds the bounds of integer formats such as `int32`, because validators do not check these formats.
 fn bound_integers(schema: &mut Value) {
     if let Some(members) = schema.as_object_mut() {
         let bounds = match members.get("format").and_then(Value::as_str) {

@@ -1,10 +1,10 @@
-//! One problem of an input, in pydantic's words. The rejected value itself is never in it.
+//! One problem of an input, in pydantic's words. It never contains the rejected value.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// A step on the way to the value: a member's name or an index in a list.
+/// A step of the path to a value: a member's name or an index in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Loc {
@@ -71,7 +71,7 @@ impl Problem {
         self
     }
 
-    /// The place in one text: `address.street`.
+    /// The path as text: `address.street`.
     #[must_use]
     pub fn dotted(&self) -> String {
         let steps = self.loc.iter().map(|step| match step {

@@ -1,4 +1,4 @@
-//! From a finding of the JSON Schema to problems in pydantic's words.
+//! Translates the errors of the JSON Schema validator into pydantic's words.
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::formats;
 use super::problem::{Loc, Problem};
 
-/// Where a check began: the whole schema, and the part of the request that the value is.
+/// The input that was checked: its whole schema, and the part of the request that it comes from.
 #[derive(Clone, Copy)]
 pub(super) struct Checked<'a> {
     pub(super) schema: &'a Value,
     pub(super) root: Option<&'static str>,
 }
 
-/// The problems that one finding stands for.
+/// The problems for one error of the validator.
 pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Vec<Problem> {
     let mut loc = location(checked, error);
     let rules = rules(checked, error);
@@ -32,7 +32,7 @@ pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Ve
             loc.push(property.as_str().unwrap_or_default().into());
             Problem::new(loc, "missing", "Field required")
         }
-        // The options say it all.
+        // The problem with the options is enough.
         Kind::Type { .. } if rules.get("enum").is_some() => return Vec::new(),
         Kind::Type { .. } => wrong_type(loc, rules, value),
         Kind::MinLength { limit } => Problem::too_short(loc, *limit),
@@ -60,7 +60,7 @@ pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Ve
         Kind::Format { format } => formats::problem(loc, format, text),
         Kind::Enum { options } => one_of(loc, options.as_array().into_iter().flatten()),
         Kind::Constant { expected_value } => one_of(loc, [&**expected_value]),
-        // An enum whose variants have a documentation of their own.
+        // An enum with documented variants.
         Kind::OneOfNotValid { .. } => {
             one_of(loc, rules["oneOf"].as_array().into_iter().flatten().map(|variant| &variant["const"]))
         }
@@ -77,15 +77,15 @@ fn location(checked: Checked<'_>, error: &ValidationError<'_>) -> Vec<Loc> {
     checked.root.map(Loc::from).into_iter().chain(steps).collect()
 }
 
-/// The schema of the value: the keyword that was broken stands among these.
+/// The schema object that contains the broken keyword.
 fn rules<'a>(checked: Checked<'a>, error: &ValidationError<'_>) -> &'a Value {
     let keyword = error.schema_path().as_str();
     let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
     checked.schema.pointer(parent).unwrap_or(&Value::Null)
 }
 
-/// `anyOf` says only that no branch fits; what helps is what is wrong with the branch that was meant. A branch that
-/// refuses the very type of the value, as `null` does, was not.
+/// The problems of the branch that the client meant: `anyOf` itself reports only that no branch matches. The meant
+/// branch is the first that accepts at least the type of the value, which `null` does not.
 fn best_branch(checked: Checked<'_>, branches: &[Vec<ValidationError<'static>>]) -> Vec<Problem> {
     let is_meant = |branch: &&Vec<ValidationError<'static>>| {
         !branch.iter().any(|error| matches!(error.kind(), Kind::Type { .. }) && is_outermost(error, branch))
@@ -94,7 +94,7 @@ fn best_branch(checked: Checked<'_>, branches: &[Vec<ValidationError<'static>>])
     branch.into_iter().flatten().flat_map(|error| translate(checked, error)).collect()
 }
 
-/// Whether the error is about the value that the whole branch is about, not about a part of it.
+/// Whether the error is about the branch's whole value, not about a part of it.
 fn is_outermost(error: &ValidationError<'_>, branch: &[ValidationError<'static>]) -> bool {
     let depth = |error: &ValidationError<'_>| error.instance_path().iter().count();
     branch.iter().all(|other| depth(error) <= depth(other))
@@ -116,7 +116,7 @@ fn one_of<'a>(loc: Vec<Loc>, options: impl IntoIterator<Item = &'a Value>) -> Pr
 
 fn list_length(loc: Vec<Loc>, kind: &str, (relation, ctx): (&str, &str), limit: u64, list: &Value) -> Problem {
     let length = list.as_array().map_or(0, |items| items.len() as u64);
-    // `read_text` cuts a list off at two items too many: how many there were is not known then.
+    // `read_text` cuts off a list at two items too many: then the original length is unknown.
     let (length, actual) =
         if length > limit + 1 { (Value::Null, "more".to_owned()) } else { (length.into(), length.to_string()) };
     let msg = format!("List should have {relation} {limit} item{} after validation, not {actual}", plural(limit));
@@ -127,9 +127,10 @@ fn is_decimal(rules: &Value) -> bool {
     rules["format"] == "decimal"
 }
 
-/// A text that is no decimal, or none with so many places. Numbers within a double's precision do not come here.
+/// The problem of a text that is not a decimal, or has too many places. `read_text` has converted all decimals that a
+/// double holds exactly, so they are not text any more.
 fn wrong_decimal(loc: Vec<Loc>, rules: &Value, text: &str) -> Problem {
-    if is_infinite(text) {
+    if is_not_finite(text) {
         return not_finite(loc);
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -146,8 +147,8 @@ fn too_many_places(loc: Vec<Loc>, rules: &Value) -> Problem {
     Problem::new(loc, "decimal_max_places", msg).with("decimal_places", json!(places))
 }
 
-/// Whether the text is what languages write for a number that is none, or beyond all numbers.
-fn is_infinite(text: &str) -> bool {
+/// Whether the text means NaN or infinity, or exceeds the range of a double.
+fn is_not_finite(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(|number| !number.is_finite())
 }
 
@@ -155,7 +156,7 @@ fn not_finite(loc: Vec<Loc>) -> Problem {
     Problem::new(loc, "finite_number", "Input should be a finite number")
 }
 
-/// pydantic tells text that cannot be read as the type from a value of another type.
+/// The problem of a value of the wrong type. pydantic distinguishes text that cannot be parsed from other values.
 fn wrong_type(loc: Vec<Loc>, rules: &Value, value: &Value) -> Problem {
     let allows = |name: &str| match &rules["type"] {
         Value::Array(names) => names.iter().any(|allowed| allowed == name),
@@ -175,7 +176,7 @@ fn wrong_type(loc: Vec<Loc>, rules: &Value, value: &Value) -> Problem {
             ("int_from_float", "Input should be a valid integer, got a number with a fractional part")
         }
         _ if allows("integer") => ("int_type", "Input should be a valid integer"),
-        _ if allows("number") && text.is_some_and(is_infinite) => return not_finite(loc),
+        _ if allows("number") && text.is_some_and(is_not_finite) => return not_finite(loc),
         _ if allows("number") && text.is_some_and(|text| text.parse::<f64>().is_err()) => {
             ("float_parsing", "Input should be a valid number, unable to parse string as a number")
         }

@@ -1,4 +1,4 @@
-//! Making the token of a requested link, when its mail is sent.
+//! Makes the token of a requested link when its mail is sent.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -39,7 +39,7 @@ pub async fn issue(accounts: &AccountContext, data: &EmailToken) -> Result<Optio
     let transaction = begin_write(&accounts.db).await?;
     let Some(requested) = find_requested(&transaction, data.id, now).await? else { return Ok(None) };
     let Some(user) = lock_recipient(&transaction, &requested, data.link).await? else { return Ok(None) };
-    // Again, after locking the user: the link may have ended while this waited for the lock.
+    // Read again after locking the user: the link may have ended while this transaction waited for the lock.
     let Some(requested) = find_requested(&transaction, data.id, now).await? else { return Ok(None) };
     let email = match requested.user_id {
         Some(_) => requested.email,
@@ -78,8 +78,8 @@ async fn lock_recipient(transaction: &DatabaseTransaction, requested: &Model, li
     Ok(user.filter(|user| user.is_active && !is_verified(user)))
 }
 
-/// Makes a link that was requested by address the user's own, in place of their earlier one for the same purpose.
-/// False if there is a later one. Ids are UUIDv7, so they are in the order of the requests.
+/// Assigns a link that was requested by address to the user, in place of their earlier one for the same purpose.
+/// Returns false if the user has a later one. Ids are UUIDv7, so they are in the order of the requests.
 async fn assign(transaction: &DatabaseTransaction, requested: &Model, user: &User) -> Result<bool> {
     let of_user = Condition::all().add(Column::UserId.eq(user.id)).add(Column::Purpose.eq(requested.purpose));
     let earlier = of_user.clone().add(Column::Id.lt(requested.id));

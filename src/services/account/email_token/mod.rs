@@ -1,8 +1,8 @@
 //! Links in mails: each valid once, for one purpose and a limited time.
 //!
 //! A request adds a row to `email_tokens` and queues the job that mails the link. The job makes a random token, stores
-//! its hash and sends it. Whatever ends a link deletes the row: then no token that was mailed works any more, and a job
-//! that has not run yet mails nothing.
+//! its hash and sends it. A link ends when its row is deleted: then no token that was mailed works any more, and a
+//! job that has not run yet mails nothing.
 
 mod issue;
 mod request;
@@ -23,7 +23,7 @@ use crate::entities::{email_token_hash, user};
 use crate::error::{Error, Result};
 use crate::jobs::kinds::email_token::Link;
 
-/// The error for a link that is used, expired, replaced, for another purpose, or unknown.
+/// The error for a link that was used, has expired, was replaced, has another purpose, or is unknown.
 pub(super) const INVALID: Error = Error::BadRequest("Invalid token");
 
 impl Link {
@@ -52,7 +52,7 @@ pub(super) struct FollowedLink {
 /// The link with this token, without using it.
 ///
 /// # Errors
-/// 400 for every text that is not a valid token for this purpose.
+/// 400 for any text that is not a valid token for this purpose.
 pub(super) async fn find(
     db: &impl ConnectionTrait,
     token: &str,

@@ -1,4 +1,4 @@
-//! Requesting a link.
+//! Requests a link.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -17,15 +17,15 @@ use crate::services::account::AccountContext;
 /// A link to be mailed.
 #[derive(Clone, Copy)]
 pub(in crate::services::account) struct LinkRequest<'a> {
-    /// The recipient: a user's address, or one that they want to have, or one that was entered.
+    /// The recipient: a user's current or new address, or an address that a client entered.
     pub email: &'a str,
     pub link: Link,
     /// Where the request comes from.
     pub client: &'a Client,
 }
 
-/// Requests a link in the caller's transaction, which has locked the user and wakes the workers after its commit. The
-/// user's earlier link for the same purpose ends.
+/// Requests a link in the caller's transaction. The caller has locked the user, and wakes the workers after the commit.
+/// The user's earlier link for the same purpose ends.
 pub(in crate::services::account) async fn request_for_user(
     accounts: &AccountContext,
     transaction: &DatabaseTransaction,

@@ -1,4 +1,4 @@
-//! What every change of a user shares: the lock, the update, the audit trail.
+//! The steps of every change to a user: the lock, the update, the audit trail.
 
 use sea_orm::ActiveValue::{self, NotSet, Set};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
@@ -11,18 +11,18 @@ use crate::schemas::audit_event::AuditKind;
 use crate::services::account::AccountContext;
 use crate::services::account::audit_event::{self, Event};
 
-/// The user, locked until the transaction ends. Every transaction locks the user first, so that two of them never
-/// wait for each other.
+/// The user, locked until the transaction ends. Every transaction locks the user first, so that two of them
+/// cannot deadlock.
 pub(super) async fn lock(transaction: &DatabaseTransaction, id: Uuid) -> Result<Option<User>> {
     Ok(Entity::find_by_id(id).lock_exclusive().one(transaction).await?)
 }
 
-/// A present value is changed, an absent one is not.
+/// Sets the column if there is a value, otherwise leaves it unchanged.
 pub(super) fn set<T: Into<sea_orm::Value>>(value: Option<T>) -> ActiveValue<T> {
     value.map_or(NotSet, Set)
 }
 
-/// Stores the change, if there is any, and gives the user after it.
+/// Stores the change, if there is any, and returns the changed user.
 ///
 /// # Errors
 /// 409 when email or username are taken.
@@ -34,7 +34,7 @@ pub(super) async fn save(transaction: &DatabaseTransaction, old: &User, change: 
     saved.map_err(|error| on_unique(error, &[EMAIL_TAKEN, USERNAME_TAKEN]))
 }
 
-/// Records in the audit trail what has changed.
+/// Records the changes in the audit trail.
 pub(super) async fn record_changes(
     accounts: &AccountContext,
     transaction: &DatabaseTransaction,

@@ -47,7 +47,7 @@ pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegis
     Ok(user.into())
 }
 
-/// Creates a user as a superuser, who vouches for the address. A mail invites the user to choose a password, unless the
+/// Creates a user as a superuser. The address counts as verified. A mail invites the user to choose a password, unless the
 /// user may not log in yet.
 ///
 /// # Errors
@@ -69,8 +69,8 @@ pub async fn create(accounts: &AccountContext, creator: Creator<'_>, data: UserC
     Ok(user)
 }
 
-/// Creates a superuser with this email, unless the email is taken. True if the user was created. The password is not
-/// checked for weakness: it is the operator's choice, and production refuses placeholders.
+/// Creates a superuser with this email, unless the email is taken. Returns whether the user was created. The password
+/// is not checked for weakness: it is the operator's choice, and production refuses placeholders.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -88,7 +88,7 @@ pub async fn ensure_superuser(accounts: &AccountContext, email: Email, password:
             transaction.commit().await?;
             Ok(true)
         }
-        // Another process that starts at the same time was faster.
+        // Another process that is starting at the same time has created it.
         Err(Error::Conflict(_)) => Ok(false),
         Err(error) => Err(error),
     }
@@ -160,7 +160,7 @@ async fn insert(
     Ok(user)
 }
 
-/// Stores the user. False if the username is taken.
+/// Stores the user. Returns false if the username is taken.
 ///
 /// # Errors
 /// 409 when the email is taken.

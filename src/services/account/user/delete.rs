@@ -1,4 +1,4 @@
-//! Deleting users.
+//! Deletes users.
 
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -53,15 +53,15 @@ async fn remove(accounts: &AccountContext, transaction: DatabaseTransaction, act
     Ok(())
 }
 
-/// Makes sure that an active superuser is left. Locks the superusers, so that of two that remove each other at the
-/// same time one is refused.
+/// Makes sure that an active superuser remains. Locks the superusers, so that two who remove each other at the same
+/// time cannot both succeed.
 ///
 /// # Errors
 /// 409 when `leaving` is the last active superuser.
 pub(super) async fn keep_a_superuser(transaction: &DatabaseTransaction, leaving: Uuid) -> Result<()> {
     let superuser = Condition::all().add(Column::IsSuperuser.eq(true)).add(Column::IsActive.eq(true));
-    // Includes the row of the leaving user, in one order for all: two transactions that lock each other's rows would
-    // deadlock.
+    // One statement locks all rows, the leaving user's included, in the same order every time, so that two transactions
+    // cannot deadlock.
     let locked = Entity::find()
         .filter(Condition::any().add(superuser).add(Column::Id.eq(leaving)))
         .order_by_asc(Column::Id)

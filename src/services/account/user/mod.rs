@@ -28,7 +28,7 @@ use crate::schemas::page::Paging;
 use crate::schemas::user::{Address, UserPage, UserRead};
 use crate::services::page::newest_first;
 
-/// A user as stored. Routes hold one without naming the entity.
+/// A stored user. Routes use this name instead of the entity.
 pub type User = user::Model;
 
 /// The user who changes an account, and where the request comes from.

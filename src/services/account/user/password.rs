@@ -1,4 +1,4 @@
-//! A user's password: its hash, and changing it.
+//! Hashes and changes a user's password.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -58,7 +58,7 @@ pub async fn update_password(accounts: &AccountContext, caller: SessionUser<'_>,
     let SessionUser { user, session, client } = caller;
     let hash = hash_for(accounts, user, "new_password", new_password).await?;
     let transaction = begin_write(&accounts.db).await?;
-    // Replaces only the hash that was verified: the user may have been deleted, or the password changed, meanwhile.
+    // Replaces only the hash that was verified: the user or the password may have been changed in the meantime.
     let changed = Entity::update_many()
         .col_expr(Column::HashedPassword, Expr::value(hash))
         .filter(Column::Id.eq(user.id))

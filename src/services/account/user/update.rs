@@ -1,4 +1,4 @@
-//! Changes that superusers make to a user.
+//! Changes to a user by a superuser.
 
 use sea_orm::ActiveValue::{NotSet, Unchanged};
 use sea_orm::{DatabaseTransaction, EntityTrait};
@@ -67,7 +67,8 @@ async fn hash_new_password(
     hash_for(accounts, &user, "password", password).await.map(Some)
 }
 
-/// Checks the actor again, inside the transaction: hashing takes time, and another process may have taken the role away.
+/// Checks the actor again, inside the transaction: hashing takes time, and another process may have taken the role
+/// away.
 async fn check_superuser(transaction: &DatabaseTransaction, actor: Uuid) -> Result<()> {
     match Entity::find_by_id(actor).one(transaction).await? {
         Some(actor) if actor.is_active && actor.is_superuser => Ok(()),

@@ -1,4 +1,4 @@
-//! Changes that users make to their own account.
+//! Changes to the caller's own account.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
 
@@ -15,13 +15,13 @@ use crate::services::account::email_token::{self, LinkRequest};
 use crate::services::account::reauthentication::{Reauthentication, SessionUser};
 use crate::services::account::verification::notify_old_address;
 
-/// Changes the caller's own account. With `auth.require_verified_email` a new email address is stored once the link
+/// Changes the caller's own account. With `auth.require_verified_email` a new email address takes effect once the link
 /// mailed to it was followed; otherwise at once.
 ///
-/// Password recovery goes to the email address, so a new one needs a recent login or the password.
+/// A new email address needs a recent login or the password, because password recovery is sent to it.
 ///
 /// # Errors
-/// 401 if the user or session has gone since the request came in; 409 when email or username are taken; for a new
+/// 401 if the user was deleted or the session ended in the meantime; 409 when email or username are taken; for a new
 /// email address also 400 for a wrong password and 403 without a recent login.
 pub async fn update_me(accounts: &AccountContext, caller: SessionUser<'_>, data: UserUpdateMe) -> Result<UserRead> {
     let UserUpdateMe { email, current_password, username, full_name, age, address } = data;

@@ -107,9 +107,9 @@ async fn concurrent_sign_up_with_one_email_succeeds_once() {
                 if number >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
             };
             let email: String = "somebody@example.com".chars().enumerate().map(cased).collect();
-            tokio::spawn(
-                async move { anonymous.post("/users/signup", json!({ "email": email, "password": PASSWORD })).await },
-            )
+            tokio::spawn(async move {
+                anonymous.post("/users/signup", json!({ "email": email, "password": PASSWORD })).await
+            })
         })
         .collect();
     let mut answers: HashMap<u16, usize> = HashMap::new();

@@ -142,19 +142,18 @@ async fn deep_nesting_is_refused() {
 
 #[tokio::test]
 async fn numbers_have_bounds() {
-    let app = TestApp::start().await;
+    let (client, app) = (notes(), TestApp::start().await);
     let ann = app.user("ann").await;
     let long = "1".repeat(100_000);
     for number in ["1e400", "-1e999", "1E+308", "18446744073709551616", "-9223372036854775809", &long, "0e999999999999"]
     {
-        let answer = timeout(TIMEOUT, post(&notes(), format!(r#"{{"title":"x","number":{number}}}"#))).await;
-        answer.expect("a response").expect(StatusCode::UNPROCESSABLE_ENTITY);
+        let note = timeout(TIMEOUT, post(&client, format!(r#"{{"title":"x","number":{number}}}"#)));
         let body = format!(r#"{{"age":{number}}}"#);
-        let answer = raw(&ann, Method::PATCH, "/users/me", "application/json", body).await;
-        if number == "0e999999999999" {
-            assert!(answer.status.is_success() || answer.status == StatusCode::UNPROCESSABLE_ENTITY);
-        } else {
-            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        let user = timeout(TIMEOUT, raw(&ann, Method::PATCH, "/users/me", "application/json", body));
+        for answer in [note.await.expect("a response"), user.await.expect("a response")] {
+            // The last one is a zero.
+            let is_accepted = number == "0e999999999999" && answer.status == StatusCode::OK;
+            assert!(is_accepted || answer.status == StatusCode::UNPROCESSABLE_ENTITY, "{number}: {}", answer.status);
         }
     }
 }

@@ -19,7 +19,7 @@ async fn invalid_filters_are_refused() {
         ("tags=%00", "query.tags.0: string_pattern_mismatch"),
         ("tags=a&tags=%0A", "query.tags.1: string_pattern_mismatch"),
         ("tags=", "query.tags.0: string_too_short"),
-        ("min_price=1e400", "query.min_price: decimal_parsing"),
+        ("min_price=1e400", "query.min_price: finite_number"),
         ("max_price=NaN", "query.max_price: finite_number"),
         ("sort=title;DROP", "query.sort: enum"),
     ] {
@@ -163,7 +163,7 @@ async fn refused_parameter_of_an_item_is_not_returned() {
         format!("/users/{MARKER}/items/{MARKER}"),
         format!("/items?skip={MARKER}&limit={MARKER}"),
         format!("/items?limit={MARKER}&limit=1"),
-        format!("/items?q={MARKER}!"),
+        format!("/items?q={MARKER}%00"),
         format!("/items?q={MARKER}&q={MARKER}"),
         format!("/items?tags={long}&tags=%00{MARKER}"),
         format!("/items?sort={MARKER}"),

@@ -15,7 +15,8 @@ static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
         // Access tokens, API keys and other tokens, or parts of them.
         r"eyJ[A-Za-z0-9_-]{8,}",
-        r"keel_[A-Za-z0-9_-]{43}",
+        // Not the names of databases: `keel_test_…_template` is longer.
+        r"keel_[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",
         r"[?&]\w*(token|ticket|password)=",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{86}($|[^A-Za-z0-9_-])",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",

@@ -83,6 +83,11 @@ openapi:
     cargo build --quiet --locked
     cargo run --quiet --locked -- openapi > openapi.json
 
+# Generate typed clients into clients/, compile them, and try them on a running server (node 20, python3)
+[group('release')]
+client: openapi
+    tests/clients/run.sh target/debug/keel
+
 # Build the container image
 [group('release')]
 image tag="keel" *arguments:

@@ -6,15 +6,18 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::middleware;
 use crate::openapi;
-use crate::routes::{self, docs};
+use crate::routes::{self, Dashboard, docs, frontend};
 use crate::server::App;
 use crate::state::AppState;
 
 /// Builds the application. Does no I/O.
 #[must_use]
 pub fn build(state: &AppState) -> App {
-    let (api, document) = api();
-    let router = api.with_state(state.clone()).merge(docs::router(&document, &state.settings));
+    let (api, document) = api(state.settings.as_ref().into());
+    let mut router = api.with_state(state.clone()).merge(docs::router(&document, &state.settings));
+    if let Some(folder) = &state.settings.server.static_dir {
+        router = frontend::add(router, folder);
+    }
     middleware::apply(router, &state.settings, &state.limiter)
 }
 
@@ -25,14 +28,14 @@ pub fn build_health(state: &AppState) -> App {
     middleware::apply(router.with_state(state.clone()), &state.settings, &state.limiter)
 }
 
-/// The OpenAPI document of everything that [`build`] serves.
+/// The OpenAPI document of everything that [`build`] serves with these routes for the dashboard.
 #[must_use]
-pub fn document() -> OpenApi {
-    api().1
+pub fn document(dashboard: Dashboard) -> OpenApi {
+    api(dashboard).1
 }
 
-fn api() -> (Router<AppState>, OpenApi) {
-    let documented = OpenApiRouter::with_openapi(openapi::base_document()).merge(routes::router());
+fn api(dashboard: Dashboard) -> (Router<AppState>, OpenApi) {
+    let documented = OpenApiRouter::with_openapi(openapi::base_document()).merge(routes::router(dashboard));
     let (router, mut document) = documented.split_for_parts();
     openapi::finalize(&mut document);
     (router, document)

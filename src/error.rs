@@ -28,6 +28,15 @@ pub enum Error {
     /// 400 in the format of RFC 6749: the password is right, but the email address is not verified.
     #[error("The email address is not verified")]
     EmailNotVerified,
+    /// 400 in the format of RFC 6749: the refresh token is unknown, expired or spent.
+    #[error("The refresh token is not valid")]
+    InvalidRefreshToken,
+    /// 400 in the format of RFC 6749: a refresh without a well-formed refresh token.
+    #[error("A refresh needs grant_type=refresh_token and a refresh_token")]
+    InvalidTokenRequest,
+    /// 400 in the format of RFC 6749.
+    #[error("grant_type must be password or refresh_token")]
+    UnsupportedGrantType,
     /// 401: no token, or an invalid one.
     #[error("Could not validate credentials")]
     Unauthorized,
@@ -106,7 +115,11 @@ impl Error {
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::InvalidGrant | Self::EmailNotVerified => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::InvalidGrant | Self::EmailNotVerified | Self::InvalidRefreshToken => {
+                (StatusCode::BAD_REQUEST, "invalid_grant")
+            }
+            Self::InvalidTokenRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
@@ -130,6 +143,19 @@ impl Error {
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
             Self::Status(status) => (*status, "error"),
         }
+    }
+
+    /// Whether the body follows RFC 6749, section 5.2.
+    #[must_use]
+    pub fn is_of_token_endpoint(&self) -> bool {
+        matches!(
+            self,
+            Self::InvalidGrant
+                | Self::EmailNotVerified
+                | Self::InvalidRefreshToken
+                | Self::InvalidTokenRequest
+                | Self::UnsupportedGrantType
+        )
     }
 
     /// The cause of a 5xx, for the log only.

@@ -13,7 +13,7 @@ use utoipa::openapi::{
     Server, Tag,
 };
 
-use crate::routes::API;
+use crate::routes::{API, TOKEN};
 use crate::schemas::message::{ErrorRead, InvalidRead};
 use crate::schemas::scope::{KeyScopes, SCOPES};
 
@@ -21,7 +21,7 @@ use crate::schemas::scope::{KeyScopes, SCOPES};
 #[must_use]
 pub fn base_document() -> OpenApi {
     let scopes = SCOPES.iter().map(|(name, _, description)| (*name, *description)).collect::<Scopes>();
-    let login = Password::new(format!("{API}/login/access-token"), scopes);
+    let login = Password::with_refresh_url(format!("{API}/login/access-token"), scopes, TOKEN.to_owned());
     let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer …`.");
     let mut components = Components::new();
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])));

@@ -7,6 +7,7 @@ use crate::core::database::{self, migrate};
 use crate::core::security::{Passwords, Tokens};
 use crate::mail::Mailer;
 use crate::rate_limit::Limiter;
+use crate::routes::frontend;
 use crate::upstream::Upstream;
 
 pub(super) async fn run(settings: &Settings) -> Outcome {
@@ -15,6 +16,7 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
         ("passwords", Passwords::new(&settings.auth).map(|_| String::new())),
         ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
         ("upstream", Upstream::new(&settings.upstream).map(|_| String::new())),
+        ("frontend", frontend::check(&settings.server).map(|()| String::new())),
         ("smtp", smtp(settings).await),
         ("redis", redis(settings).await),
         ("database", database(settings).await),

@@ -26,6 +26,7 @@ use crate::core::database::{self, migrate as migrations};
 use crate::core::telemetry;
 use crate::jobs::Context;
 use crate::mail::Mailer;
+use crate::routes::Dashboard;
 use crate::services::health;
 use crate::state::AppState;
 
@@ -52,7 +53,7 @@ enum Command {
     /// Apply, revert or list migrations
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Print the OpenAPI document
+    /// Print the OpenAPI document, without the routes of the FastAPI dashboard
     Openapi,
     /// Create a superuser; asks for the password, or reads it from standard input
     CreateSuperuser {
@@ -73,7 +74,7 @@ impl Cli {
     /// When the command fails. The message is for the operator.
     pub fn run(self) -> Outcome {
         if let Some(Command::Openapi) = self.command {
-            return print(&app::document().to_pretty_json()?);
+            return print(&app::document(Dashboard::Off).to_pretty_json()?);
         }
         let sources = Sources::of_process()?;
         let settings = config::load(&sources)?;

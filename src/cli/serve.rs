@@ -11,6 +11,7 @@ use crate::core::config::{Environment, FirstSuperuser, Settings};
 use crate::jobs::worker;
 use crate::realtime::session_watcher;
 use crate::routes::docs::{CHAT, DOCS};
+use crate::routes::frontend;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
 use crate::server;
@@ -19,6 +20,7 @@ use crate::state::AppState;
 
 /// Applies migrations, creates the first superuser, and serves until the process is asked to stop.
 pub(super) async fn run(settings: Settings) -> Outcome {
+    frontend::check(&settings.server)?;
     let state = super::migrated_state(settings).await?;
     let AppState { settings, db, accounts, hub, readiness, .. } = state.clone();
 

@@ -5,6 +5,7 @@ mod etag;
 mod handshake;
 mod idempotent;
 mod origin;
+mod token_form;
 mod trace;
 
 pub use client::FromClient;
@@ -12,4 +13,5 @@ pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use handshake::Handshake;
 pub use idempotent::{IDEMPOTENCY_KEY, IdempotencyHeader, Idempotent};
 pub use origin::KnownOrigin;
+pub use token_form::ValidTokenForm;
 pub use trace::FromTrace;

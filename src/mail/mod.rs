@@ -166,10 +166,23 @@ impl Mailer {
         }
     }
 
-    fn message(&self, mail: &Mail<'_>) -> Result<Message, MailError> {
+    /// The HTML of the mail.
+    ///
+    /// # Errors
+    /// When a value of the template is missing.
+    pub fn html(&self, mail: &Mail<'_>) -> Result<String, MailError> {
+        Ok(self.render(mail)?.1)
+    }
+
+    fn render(&self, mail: &Mail<'_>) -> Result<(String, String), MailError> {
         let Inner { from, templates, .. } = &*self.0;
         let sender = from.name.as_deref().unwrap_or_else(|| from.email.domain());
-        let (text, html) = templates.render(mail.template, sender, &mail.values).map_err(MailError::refused)?;
+        templates.render(mail.template, sender, &mail.values).map_err(MailError::refused)
+    }
+
+    fn message(&self, mail: &Mail<'_>) -> Result<Message, MailError> {
+        let from = &self.0.from;
+        let (text, html) = self.render(mail)?;
         Message::builder()
             .from(from.clone())
             .to(Mailbox::new(None, mail.to.parse().map_err(MailError::refused)?))

@@ -61,11 +61,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, DATA_POLICY))
         // Outside everything that can refuse a request, so that a page can read why it was refused.
         .layer(cors::layer(&settings.cors))
-        // An `ETag` identifies the exact bytes, and the encoder would hold events back.
-        .layer(
-            CompressionLayer::new()
-                .compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES).and(has_no_etag).and(NotForContentType::SSE)),
-        )
+        .layer(CompressionLayer::new().compress_when(worth_compressing()))
         // Everything below may return an error. Its body is written here.
         .layer(from_fn(errors::render_error))
         .layer(CatchPanicLayer::custom(errors::from_panic))
@@ -77,11 +73,21 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
     BoxCloneSyncService::new(stack)
 }
 
-fn has_no_etag(
+/// Not images and fonts, which are compressed already, nor events, which would wait in the encoder for one another, nor
+/// what has a strong `ETag`, which names the exact bytes.
+fn worth_compressing() -> impl Predicate {
+    SizeAbove::new(MIN_COMPRESSED_BYTES)
+        .and(has_no_strong_etag)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::const_new("font/woff"))
+}
+
+fn has_no_strong_etag(
     _: StatusCode,
     _: axum::http::Version,
     headers: &axum::http::HeaderMap,
     _: &axum::http::Extensions,
 ) -> bool {
-    !headers.contains_key(header::ETAG)
+    headers.get(header::ETAG).is_none_or(|tag| tag.as_bytes().starts_with(b"W/"))
 }

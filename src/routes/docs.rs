@@ -14,6 +14,7 @@ use tower::ServiceBuilder;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::OpenApi;
 
+use super::API;
 use crate::core::config::{Environment, Settings};
 
 /// Swagger UI.
@@ -47,13 +48,17 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
     let json = Bytes::from(document.to_json().unwrap_or_default());
     let title = document.info.title.clone();
     let docs = Bytes::from(SWAGGER_PAGE.replace("{title}", &title));
-    let pages = pages
+    let mut pages = pages
         .route(DOCS, get(async || Html(docs)))
         .route(&format!("{DOCS}/{{file}}"), get(swagger_file))
         // Built per request, because it is a megabyte that would stay in memory.
         .route(REDOC, get(async move || Html(redoc_page(&title))))
         .layer(headers);
-    Router::new().route(OPENAPI, get(async || ([(header::CONTENT_TYPE, "application/json")], json))).merge(pages)
+    let document = get(async || ([(header::CONTENT_TYPE, "application/json")], json));
+    if settings.server.fastapi_dashboard {
+        pages = pages.route(&format!("{API}{OPENAPI}"), document.clone());
+    }
+    pages.route(OPENAPI, document)
 }
 
 /// ReDoc with its bundle inlined. The one image that it would load from elsewhere is replaced.

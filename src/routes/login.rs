@@ -9,17 +9,18 @@ use axum::routing::post;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::auth::CurrentSession;
+use crate::core::client::Client;
 use crate::error::{Error, Result};
-use crate::extract::FromClient;
+use crate::extract::{FromClient, ValidTokenForm};
 use crate::rate_limit::{Action, Limiter};
-use crate::schemas::login::{LoginForm, RefreshRequest, Token};
+use crate::schemas::login::{RefreshRequest, Token, TokenForm};
 use crate::schemas::message::{ErrorRead, LoginErrorRead};
 use crate::schemas::scope::ANY;
 use crate::schemas::user::UserRead;
 use crate::services::account::AccountContext;
 use crate::services::account::{login, session};
 use crate::state::AppState;
-use crate::validation::{ValidForm, ValidJson};
+use crate::validation::ValidJson;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -37,48 +38,70 @@ pub(super) fn token_router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(token))
 }
 
-/// Log in.
+/// Log in, or get the next pair of tokens.
 ///
-/// Takes the OAuth2 password form. Send the access token as `Authorization: Bearer …`, and the refresh token to
-/// `/login/refresh` before the access token expires.
+/// The OAuth2 token endpoint, for the grants `password` and `refresh_token`. The access token is sent as
+/// `Authorization: Bearer …`. The new tokens have the scope of the login; a `scope` in a refresh is ignored.
 #[utoipa::path(
     post, path = "/login/access-token", tag = "login",
-    request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = OK, body = Token), (status = BAD_REQUEST, body = LoginErrorRead),
         (status = TOO_MANY_REQUESTS, body = ErrorRead),
     ),
 )]
 async fn login_access_token(
-    State(accounts): State<Arc<AccountContext>>,
-    State(limiter): State<Arc<Limiter>>,
-    FromClient(client): FromClient,
-    ValidForm(form): ValidForm<LoginForm>,
+    accounts: State<Arc<AccountContext>>,
+    limiter: State<Arc<Limiter>>,
+    client: FromClient,
+    form: ValidTokenForm,
 ) -> Result<Json<Token>> {
-    let attempt = limiter.attempt(Action::Login, &form.username, client.address).await?;
-    let token = login::login(&accounts, &client, form).await?;
-    attempt.succeeded().await;
-    Ok(Json(token))
+    token(accounts, limiter, client, form).await
 }
 
-/// Log in, at the path of the FastAPI tutorial.
+/// Log in, or get the next pair of tokens, at the path of the FastAPI tutorial.
 ///
 /// The same as `/login/access-token`.
 #[utoipa::path(
     post, path = "/token", tag = "login",
-    request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = OK, body = Token), (status = BAD_REQUEST, body = LoginErrorRead),
         (status = TOO_MANY_REQUESTS, body = ErrorRead),
     ),
 )]
 async fn token(
-    accounts: State<Arc<AccountContext>>,
-    limiter: State<Arc<Limiter>>,
-    client: FromClient,
-    form: ValidForm<LoginForm>,
+    State(accounts): State<Arc<AccountContext>>,
+    State(limiter): State<Arc<Limiter>>,
+    FromClient(client): FromClient,
+    ValidTokenForm(form): ValidTokenForm,
 ) -> Result<Json<Token>> {
-    login_access_token(accounts, limiter, client, form).await
+    match form {
+        TokenForm::Login(form) => {
+            let attempt = limiter.attempt(Action::Login, &form.username, client.address).await?;
+            let token = login::login(&accounts, &client, form).await?;
+            attempt.succeeded().await;
+            Ok(Json(token))
+        }
+        TokenForm::Refresh(form) => match next_pair(&accounts, &limiter, &client, &form.refresh_token).await {
+            Err(Error::Unauthorized) => Err(Error::InvalidRefreshToken),
+            other => other,
+        },
+    }
+}
+
+/// Spends the refresh token.
+async fn next_pair(
+    accounts: &AccountContext,
+    limiter: &Limiter,
+    client: &Client,
+    refresh_token: &str,
+) -> Result<Json<Token>> {
+    let family = session::family(refresh_token).ok_or(Error::Unauthorized)?;
+    let attempt = limiter.attempt(Action::Refresh, &family, client.address).await?;
+    let token = session::refresh(accounts, client, refresh_token).await?;
+    attempt.succeeded().await;
+    Ok(Json(token))
 }
 
 /// Get the next pair of tokens.
@@ -97,11 +120,7 @@ async fn refresh(
     FromClient(client): FromClient,
     ValidJson(RefreshRequest { refresh_token }): ValidJson<RefreshRequest>,
 ) -> Result<Json<Token>> {
-    let family = session::family(&refresh_token).ok_or(Error::Unauthorized)?;
-    let attempt = limiter.attempt(Action::Refresh, &family, client.address).await?;
-    let token = session::refresh(&accounts, &client, &refresh_token).await?;
-    attempt.succeeded().await;
-    Ok(Json(token))
+    next_pair(&accounts, &limiter, &client, &refresh_token).await
 }
 
 /// Read the user of an access token.

@@ -4,6 +4,8 @@ mod api_key;
 mod audit_event;
 pub mod docs;
 mod external;
+mod fastapi_dashboard;
+pub mod frontend;
 mod health;
 mod item;
 mod login;
@@ -22,10 +24,16 @@ use axum::http::{HeaderValue, header};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use fastapi_dashboard::Dashboard;
+
 use crate::state::AppState;
 
 /// The path prefix of the versioned API.
 pub const API: &str = "/api/v1";
+/// The OAuth2 token endpoint.
+pub const TOKEN: &str = "/token";
+/// The public keys of the access tokens.
+pub const JWKS: &str = "/.well-known/jwks.json";
 
 /// The health routes, which the worker serves too.
 #[must_use]
@@ -34,7 +42,7 @@ pub fn health() -> OpenApiRouter<AppState> {
 }
 
 /// All routes, with their documentation.
-pub fn router() -> OpenApiRouter<AppState> {
+pub fn router(dashboard: Dashboard) -> OpenApiRouter<AppState> {
     // Responses to authenticated requests must not be cached.
     let no_store = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let api = OpenApiRouter::new()
@@ -50,6 +58,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .nest("/notifications", notification::router())
         .merge(ticket::router())
         .merge(realtime::router())
+        .merge(fastapi_dashboard::router(dashboard))
         .layer(no_store.clone());
     OpenApiRouter::new()
         .merge(root::router())

@@ -12,7 +12,8 @@ use super::scope::Scopes;
 use super::text::{Email, LINE, pattern};
 use crate::validation::schema::{documented, documented_parameters};
 
-static GRANT_TYPE: LazyLock<Regex> = LazyLock::new(|| pattern("^password$"));
+static PASSWORD: LazyLock<Regex> = LazyLock::new(|| pattern("^password$"));
+static REFRESH_TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern("^refresh_token$"));
 
 /// The OAuth2 password form (RFC 6749, section 4.3).
 #[derive(Debug, Deserialize, Validate, JsonSchema)]
@@ -29,8 +30,29 @@ pub struct LoginForm {
     /// Always `password`, if present.
     #[serde(default)]
     #[schemars(with = "String")]
-    #[validate(regex(path = *GRANT_TYPE))]
+    #[validate(regex(path = *PASSWORD))]
     pub grant_type: Option<String>,
+}
+
+/// The OAuth2 form for the next pair of tokens (RFC 6749, section 6).
+#[derive(Debug, Deserialize, Validate, JsonSchema)]
+pub struct RefreshForm {
+    /// Always `refresh_token`.
+    #[validate(regex(path = *REFRESH_TOKEN))]
+    pub grant_type: String,
+    /// The newest refresh token of the session.
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    pub refresh_token: String,
+}
+
+/// The form of the token endpoint: `grant_type` says which.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum TokenForm {
+    /// A login.
+    Login(LoginForm),
+    /// The next pair of tokens.
+    Refresh(RefreshForm),
 }
 
 /// An access token and a refresh token (RFC 6749, section 5.1).
@@ -92,5 +114,5 @@ pub struct EmailVerification {
     pub token: String,
 }
 
-documented!(LoginForm, Token, RefreshRequest, EmailRequest, PasswordReset, EmailVerification);
+documented!(LoginForm, RefreshForm, TokenForm, Token, RefreshRequest, EmailRequest, PasswordReset, EmailVerification);
 documented_parameters!(Path: EmailPath);

@@ -48,11 +48,11 @@ pub struct ErrorRead {
     pub detail: String,
 }
 
-/// A failed login, in the format of RFC 6749.
+/// A failed login or refresh, in the format of RFC 6749.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LoginError")]
 pub struct LoginErrorRead {
-    /// Always `invalid_grant`.
+    /// `invalid_grant`, `invalid_request` or `unsupported_grant_type`.
     pub error: String,
     /// What went wrong.
     pub error_description: String,

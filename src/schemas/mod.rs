@@ -3,7 +3,9 @@
 pub mod amount;
 pub mod api_key;
 pub mod audit_event;
+pub mod authorization_server;
 pub mod external;
+pub mod fastapi_dashboard;
 pub mod item;
 pub mod login;
 pub mod message;

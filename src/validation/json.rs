@@ -109,7 +109,7 @@ fn is_json(request: &Request) -> bool {
 ///
 /// # Errors
 /// 413 over the size, 408 over the time, 400 if the client ends it early.
-pub(super) async fn read_body(request: Request) -> Result<Bytes> {
+pub async fn read_body(request: Request) -> Result<Bytes> {
     let error = match request.into_body().collect().await {
         Ok(body) => return Ok(body.to_bytes()),
         Err(error) => error,

@@ -63,7 +63,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 pub use both::{Both, join};
 pub use form::ValidForm;
-pub use json::{ValidJson, parse_json, read_json};
+pub use json::{ValidJson, parse_json, read_body, read_json};
 pub use path::ValidPath;
 pub use query::ValidQuery;
 use schema::{Loc, Problem};

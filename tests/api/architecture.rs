@@ -53,7 +53,7 @@ const MODULES: &[Module] = &[
     module("realtime", "core error server services", "axum hyper redis"),
     // What a handler's signature may ask for.
     module("validation", "error validation/schema", "axum tower_http"),
-    module("extract", "core error server services validation validation/schema", "axum hyper utoipa"),
+    module("extract", "core error schemas server services validation validation/schema", "axum hyper utoipa"),
     module("auth", "core error extract schemas services state validation", "axum"),
     // What every request passes, and the routes.
     module("middleware", "auth core error extract rate_limit server validation/schema", "axum tower tower_http"),

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use keel::routes::Dashboard;
 use keel::schemas::user::UserRead;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -72,7 +73,7 @@ fn openapi_prints_the_document() {
     // Nothing has to be configured for it, nor right.
     let said = succeeds(bare(folder().path(), &["openapi"]).env("PORT", MARKER));
     let document: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(document, serde_json::to_value(keel::app::document()).unwrap());
+    assert_eq!(document, serde_json::to_value(keel::app::document(Dashboard::Off)).unwrap());
 }
 
 #[test]

@@ -17,7 +17,9 @@ mod documents;
 mod drift;
 mod email_token;
 mod external;
+mod fastapi_dashboard;
 mod forged;
+mod frontend;
 mod health;
 mod hostile;
 mod http;
@@ -27,6 +29,7 @@ mod job;
 mod limits;
 mod login;
 mod notification;
+mod oauth;
 mod page;
 mod password;
 mod permissions;
@@ -48,6 +51,7 @@ const PERMISSIONS: &[permissions::Permissions] = &[
     api_key::PERMISSIONS,
     audit_event::PERMISSIONS,
     external::PERMISSIONS,
+    fastapi_dashboard::PERMISSIONS,
     http::PERMISSIONS,
     item::PERMISSIONS,
     login::PERMISSIONS,

@@ -21,7 +21,7 @@ pub struct Permissions {
 pub struct Row {
     /// The operation's id in the document.
     operation: &'static str,
-    /// May contain placeholders, and the owner's tokens: `REFRESH`, `RESET_TOKEN`, `VERIFY_TOKEN`.
+    /// A query instead, if it begins with `?`. May contain placeholders, and the owner's tokens: `REFRESH`, `RESET_TOKEN`, `VERIFY_TOKEN`.
     body: &'static str,
     /// The status for an anonymous caller, the owner, another user and a superuser.
     statuses: [u16; 4],
@@ -103,13 +103,16 @@ async fn every_operation_allows_exactly_the_callers_of_its_row() {
 async fn call(app: &TestApp, client: &Client, owner: &Client, row: &Row) -> StatusCode {
     let operation = operations().find(|operation| operation.value["operationId"] == *row.operation);
     let operation = operation.unwrap_or_else(|| panic!("{} has a row, but is not in the document", row.operation));
-    let path = fill(owner, operation.path.to_owned()).await;
+    let mut path = fill(owner, operation.path.to_owned()).await;
     assert!(!path.contains('{'), "{path}: add a placeholder to the PERMISSIONS of its resource");
     let content = operation.value["requestBody"]["content"].as_object();
     let media_type = content.and_then(|content| content.keys().next());
     let headers: Vec<(&str, &str)> =
         media_type.map(|media_type| ("content-type", media_type.as_str())).into_iter().collect();
-    let body = fill_tokens(app, owner, fill(owner, row.body.to_owned()).await).await;
+    let mut body = fill_tokens(app, owner, fill(owner, row.body.to_owned()).await).await;
+    if body.starts_with('?') {
+        path.push_str(&std::mem::take(&mut body));
+    }
     client.send(operation.method.clone(), &path, &headers, body.into()).await.status
 }
 

@@ -11,7 +11,7 @@ use crate::support::app::build;
 use crate::support::{Client, TestApp};
 
 /// Made with `openssl genpkey -algorithm ed25519`, for these tests only.
-const PRIVATE: [&str; 2] = [
+pub const PRIVATE: [&str; 2] = [
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n",
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEzNCJso/5banbbDRuwRTg9bijGfNaumJNqM9u1PuKb7\n-----END PRIVATE KEY-----\n",
 ];

@@ -1,6 +1,7 @@
 //! The settings: their types ([`settings`]), where they come from ([`sources`]), and what production refuses
 //! ([`production`]).
 
+mod derived;
 mod production;
 mod settings;
 mod sources;
@@ -48,6 +49,7 @@ fn problem(key: &str, message: impl Into<String>) -> Problem {
 /// Every unknown key, invalid value and refused setting at once.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     let Merged { environment, values: mut merged, has_own_superuser } = sources.merge()?;
+    derived::fill_in(environment, &mut merged);
     schema::read_text::<Settings>(&mut merged, Coercion::Setting);
     let mut problems = schema::problems::<Settings>(None, &merged);
     // Reported together with the problems above, for all values that can be read.

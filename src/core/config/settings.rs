@@ -1,6 +1,8 @@
 //! Every setting, by section. `config/default.toml` has the defaults and describes each one.
 #![expect(missing_docs, reason = "each key is described once, in config/default.toml")]
 
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -42,6 +44,8 @@ pub struct ServerSettings {
     #[schemars(length(min = 1))]
     pub host: String,
     pub port: u16,
+    #[schemars(regex(pattern = r"^https?://[^\s?#]*[^\s?#/]$"))]
+    pub public_url: Option<String>,
     #[schemars(inner(length(min = 1)))]
     pub allowed_hosts: Vec<String>,
     /// As networks: `10.0.0.0/8`.
@@ -60,6 +64,9 @@ pub struct ServerSettings {
     pub drain_delay_seconds: u64,
     pub shutdown_grace_seconds: u64,
     pub docs: bool,
+    pub fastapi_dashboard: bool,
+    #[schemars(length(min = 1))]
+    pub static_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

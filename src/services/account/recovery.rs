@@ -5,17 +5,20 @@ use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
-use super::email_token::LinkRequest;
+use super::email_token::{IssuedLink, LinkRequest};
+use super::user::Actor;
 use super::{api_key, email_token, session, user};
 use crate::core::client::Client;
 use crate::core::database::begin_write;
 use crate::entities::email_token::Purpose;
 use crate::entities::user::{ActiveModel, Entity};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::kinds::email_token::Link;
 use crate::schemas::audit_event::AuditKind;
 use crate::schemas::login::PasswordReset;
 use crate::schemas::text::Email;
+
+const NO_USER: Error = Error::NotFound("The user with this username does not exist in the system.");
 
 /// Mails a link to the active user with this address, if there is one. The request does the same work for every
 /// address.
@@ -25,6 +28,23 @@ use crate::schemas::text::Email;
 pub async fn request(accounts: &AccountContext, client: &Client, email: &Email) -> Result<()> {
     let request = LinkRequest { email: email.as_str(), link: Link::PasswordRecovery, client };
     email_token::request_for_address(accounts, request).await
+}
+
+/// Makes a link for the active user with this address, for a superuser who hands it over. No mail is sent.
+///
+/// # Errors
+/// 404 if there is no such user.
+pub async fn issue_link(accounts: &AccountContext, actor: Actor<'_>, email: &Email) -> Result<IssuedLink> {
+    let transaction = begin_write(&accounts.db).await?;
+    let found = user::find_by_login(&transaction, email.as_str()).await?.ok_or(NO_USER)?;
+    let user = Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?;
+    let user = user.filter(|user| user.is_active).ok_or(NO_USER)?;
+    let issued = email_token::issue_now(accounts, &transaction, &user, Link::PasswordRecovery).await?;
+    let (kind, client) = (AuditKind::PasswordResetRequested, actor.client);
+    let event = Event { kind, user: Some(user.id), actor: Some(actor.id), client, detail: None };
+    audit_event::record(&transaction, accounts.now(), event).await?;
+    transaction.commit().await?;
+    Ok(issued)
 }
 
 /// Sets a new password with the token of a mailed link, and ends every session, API key and link of the user: someone

@@ -84,6 +84,14 @@ pub(super) async fn log_in(address: SocketAddr) -> String {
     token["access_token"].as_str().unwrap().to_owned()
 }
 
+#[test]
+fn missing_static_dir_stops_the_start_by_name() {
+    for command in ["serve", "doctor"] {
+        let said = fails(bare(folder().path(), &[command]).env("APP__SERVER__STATIC_DIR", "nowhere/dist"));
+        assert!(said.contains("server.static_dir") && said.contains("nowhere/dist"), "{command}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn serve_starts_without_configuration() {
     let folder = folder();

@@ -122,9 +122,10 @@ async fn refused_login_is_not_returned() {
         [("username", "ann"), ("password", long.as_str())],
         [("username", long.as_str()), ("password", "secret")],
         [("password", MARKER), ("password", MARKER)],
-        [("username", MARKER), ("grant_type", MARKER)],
         [("password", MARKER), ("scope", MARKER)],
     ] {
         is_silent(app.anonymous().form("/token", &fields).await);
     }
+    let answer = app.anonymous().form("/token", &[("username", "ann"), ("grant_type", MARKER)]).await;
+    assert!(!String::from_utf8_lossy(&answer.expect(StatusCode::BAD_REQUEST).body).contains(MARKER));
 }

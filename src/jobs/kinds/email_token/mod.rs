@@ -2,6 +2,7 @@
 
 mod run;
 
+pub use run::preview;
 pub(super) use run::run;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

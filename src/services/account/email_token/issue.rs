@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::core::clock::seconds_after;
 use crate::core::database::begin_write;
 use crate::core::security::{hash_secret, new_secret};
-use crate::entities::email_token::{Column, Entity, Model};
+use crate::entities::email_token::{ActiveModel, Column, Entity, Model};
 use crate::entities::{email_token_hash, user as user_entity};
 use crate::error::Result;
 use crate::jobs::kinds::email_token::{EmailToken, Link};
@@ -59,6 +59,30 @@ pub async fn issue(accounts: &AccountContext, data: &EmailToken) -> Result<Optio
         .await?;
     transaction.commit().await?;
     Ok(Some(IssuedLink { email, token, valid_seconds }))
+}
+
+/// Makes a link without a mail, in the caller's transaction, which has locked the user. Their earlier link for the same
+/// purpose ends.
+pub(in crate::services::account) async fn issue_now(
+    accounts: &AccountContext,
+    transaction: &DatabaseTransaction,
+    user: &User,
+    link: Link,
+) -> Result<IssuedLink> {
+    let earlier = Condition::all().add(Column::UserId.eq(user.id)).add(Column::Purpose.eq(link.purpose()));
+    Entity::delete_many().filter(earlier).exec(transaction).await?;
+    let (id, token, valid_seconds) = (Uuid::now_v7(), new_secret(), link.valid_seconds(accounts.settings()));
+    let row = ActiveModel {
+        id: Set(id),
+        user_id: Set(Some(user.id)),
+        purpose: Set(link.purpose()),
+        email: Set(user.email.clone()),
+        expires_at: Set(seconds_after(accounts.now(), valid_seconds)),
+    };
+    Entity::insert(row).exec_without_returning(transaction).await?;
+    let row = email_token_hash::ActiveModel { token_hash: Set(hash_secret(&token)), email_token_id: Set(id) };
+    email_token_hash::Entity::insert(row).exec_without_returning(transaction).await?;
+    Ok(IssuedLink { email: user.email.clone(), token, valid_seconds })
 }
 
 async fn find_requested(transaction: &DatabaseTransaction, id: Uuid, now: DateTime<Utc>) -> Result<Option<Model>> {

@@ -92,6 +92,7 @@ struct Nested {
     #[schemars(with = "Timestamp")]
     changed_time: Option<Timestamp>,
     #[serde(default, deserialize_with = "patch::optional")]
+    #[expect(clippy::option_option, reason = "absent, null and a value are three cases")]
     cleared_time: Option<Option<Timestamp>>,
 }
 
@@ -145,6 +146,7 @@ fn problem(place: &str, value: &Value) -> (String, String) {
 
 /// The expectations are what pydantic 2.14 gives for the same types and values, except where a JSON Schema is stricter.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of expectations")]
 fn every_type_is_refused_in_the_words_of_pydantic() {
     const DATE: &str = "Input should be a valid date or datetime";
     const TIME: &str = "Input should be a valid datetime or date";

@@ -14,8 +14,8 @@ const HANDSHAKE: u8 = 22;
 
 #[tokio::test]
 async fn rediss_connects_with_tls() {
-    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     for (scheme, is_tls) in [("rediss", true), ("redis", false)] {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut settings = settings();
         settings.redis.url = Some(format!("{scheme}://{}", server.local_addr().unwrap()).into());
         let limiter = Limiter::new(&settings, Clock::system()).unwrap();

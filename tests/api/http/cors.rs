@@ -72,7 +72,17 @@ fn sent_headers() -> HashSet<String> {
     let documented = parameters.filter(|parameter| parameter["in"] == "header");
     let documented = documented.map(|parameter| parameter["name"].as_str().unwrap().to_lowercase());
     let key = DOCUMENT["components"]["securitySchemes"]["x_api_key"]["name"].as_str().unwrap().to_lowercase();
-    let always = ["authorization", "content-type", "accept", "traceparent", "tracestate", "x-request-id"];
+    let always = [
+        "accept",
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+    ];
     documented.chain([key]).chain(always.map(str::to_owned)).collect()
 }
 
@@ -123,7 +133,6 @@ async fn responses_vary_by_origin() {
 async fn preflight_allows_every_method_and_header_of_the_document() {
     let app = TestApp::start().await;
     let needed = sent_headers();
-    assert!(["if-match", "if-none-match", "idempotency-key"].iter().all(|header| needed.contains(*header)));
     let requested = needed.iter().map(String::as_str).collect::<Vec<_>>().join(",");
     let preflight = async |origin: &str, method: &str| {
         let headers = [

@@ -2,16 +2,22 @@
 //! Keel's tables and wire types, so that both give the same bytes, and nothing else of Keel: no middleware, no ORM.
 //!
 //! `cargo run --release --example reference` with the same `DATABASE_URL`, `SECRET_KEY` and `PORT` as Keel.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types, reason = "a program to compare with")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::needless_pass_by_value,
+    reason = "a program to compare with"
+)]
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
 use argon2::Argon2;
-use axum::extract::{Form, FromRequestParts, Path, Query, State};
+use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -56,7 +62,8 @@ impl FromRequestParts<App> for CurrentUser {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, StatusCode> {
-        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let token =
+            parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
         let claims = decode::<Claims>(token, &app.key, &app.validation).map_err(|_| StatusCode::UNAUTHORIZED)?.claims;
         let known = app.sessions.lock().unwrap().get(&claims.sid).copied();
@@ -106,7 +113,11 @@ async fn greet() -> Json<Greeting> {
 }
 
 /// The item and its tags in one statement.
-async fn read(State(app): State<App>, CurrentUser(user): CurrentUser, Path(id): Path<Uuid>) -> Result<Response, StatusCode> {
+async fn read(
+    State(app): State<App>,
+    CurrentUser(user): CurrentUser,
+    Path(id): Path<Uuid>,
+) -> Result<Response, StatusCode> {
     let found = query(
         "SELECT items.*, ARRAY(SELECT tags.name::text FROM item_tags JOIN tags ON tags.id = item_tags.tag_id \
          WHERE item_tags.item_id = items.id ORDER BY tags.name) AS tags FROM items WHERE id = $1 AND owner_id = $2",
@@ -133,8 +144,10 @@ fn default_limit() -> i64 {
 async fn list(
     State(app): State<App>,
     CurrentUser(user): CurrentUser,
-    Query(Paging { skip, limit }): Query<Paging>,
+    RawQuery(query_string): RawQuery,
 ) -> Result<Response, StatusCode> {
+    let paging = serde_html_form::from_str(query_string.as_deref().unwrap_or_default());
+    let Paging { skip, limit } = paging.map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
     let count = query("SELECT count(*) FROM items WHERE owner_id = $1").bind(user);
     let count: i64 = count.fetch_one(&app.pool).await.map_err(internal)?.get(0);
     let page = query(
@@ -161,7 +174,7 @@ async fn create(
     let now: DateTime<Utc> = Utc::now();
     let insert = insert.bind(Uuid::now_v7()).bind(user).bind(&data.title).bind(&data.description);
     let insert = insert.bind(data.price.map(Amount::minor_units)).bind(data.tax.map(Amount::minor_units));
-    let insert = insert.bind(data.condition.as_str()).bind(data.available_from).bind(now);
+    let insert = insert.bind(data.condition.as_str()).bind(data.available_from.map(DateTime::<Utc>::from)).bind(now);
     let row = insert.fetch_one(&app.pool).await.map_err(internal)?;
     let created = item(&row, Vec::new());
     let headers = [(header::ETAG, "\"1\"".to_owned()), (header::LOCATION, format!("/api/v1/items/{}", created.id))];
@@ -175,7 +188,8 @@ struct Login {
 }
 
 /// Verifies the password and opens a session, as Keel's login does with its two statements and a commit.
-async fn login(State(app): State<App>, Form(form): Form<Login>) -> Result<Response, StatusCode> {
+async fn login(State(app): State<App>, form: String) -> Result<Response, StatusCode> {
+    let form: Login = serde_html_form::from_str(&form).map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
     let found = query("SELECT id, hashed_password FROM users WHERE lower(username) = $1");
     let row = found.bind(form.username.to_lowercase()).fetch_optional(&app.pool).await.map_err(internal)?;
     let row = row.ok_or(StatusCode::BAD_REQUEST)?;
@@ -210,7 +224,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     validation.set_audience(&["keel"]);
     validation.set_issuer(&["keel"]);
     let app = App {
-        pool: PgPoolOptions::new().max_connections(10).test_before_acquire(false).connect(&variable("DATABASE_URL")?).await?,
+        pool: PgPoolOptions::new()
+            .max_connections(10)
+            .test_before_acquire(false)
+            .connect(&variable("DATABASE_URL")?)
+            .await?,
         key: DecodingKey::from_secret(secret.as_bytes()).into(),
         encoding: EncodingKey::from_secret(secret.as_bytes()).into(),
         validation: validation.into(),

@@ -92,3 +92,8 @@ client: openapi
 [group('release')]
 image tag="keel" *arguments:
     docker build --tag {{ tag }} {{ arguments }} .
+
+# Compare Keel with axum by hand and with FastAPI, on PostgreSQL (wrk, psql, Python 3.11); writes docs/performance.md
+[group('release')]
+bench:
+    python3 bench/compare.py

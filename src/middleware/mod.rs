@@ -3,6 +3,7 @@
 //! To add a middleware, copy `process_time.rs`, an async function, and add a line in [`apply`].
 
 mod body_limit;
+mod complete_writes;
 mod cors;
 mod errors;
 mod process_time;
@@ -67,6 +68,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         .layer(CatchPanicLayer::custom(errors::from_panic))
         .layer(from_fn_with_state(trusted_host::TrustedHosts::new(&server.allowed_hosts), trusted_host::check_host))
         .option_layer(rate_limit)
+        .layer(from_fn(complete_writes::complete_writes))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, request_timeout))
         .layer(from_fn_with_state(body_limit::BodyLimit::new(server), body_limit::limit_body))
         .service(router);

@@ -1,6 +1,7 @@
 //! HTTP in general: paths, methods, and the headers of every response.
 
 mod cors;
+mod disconnect;
 mod errors;
 mod guards;
 mod hosts;

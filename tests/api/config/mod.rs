@@ -1,5 +1,6 @@
 //! Where settings come from, which of them are refused, and what is said of it.
 
+mod derived;
 mod production;
 mod redis;
 

@@ -17,7 +17,7 @@ const GOOD: [(&str, &str); 6] = [
     ("FRONTEND_URL", "https://app.example.com"),
 ];
 
-fn production(more: Variables) -> Result<Settings, String> {
+pub(super) fn production(more: Variables) -> Result<Settings, String> {
     load(&[&GOOD, more].concat())
 }
 

@@ -163,6 +163,8 @@ def main():
     run("psql", "--quiet", SERVER, "-c", "DROP DATABASE IF EXISTS keel_bench", "-c", "CREATE DATABASE keel_bench")
 
     quiet = {"RUST_LOG": "warn", "APP__RATE_LIMIT__ENABLED": "false", "APP__JOBS__IN_PROCESS": "false"}
+    # What the other two expect in a token.
+    quiet["APP__AUTH__ISSUER"] = "keel"
     keel = Service("Keel", 8101, [str(binaries / "keel")], **quiet)
     by_hand = Service("axum + sqlx by hand", 8102, [str(binaries / "examples" / "reference")])
     uvicorn = [str(python), "-m", "uvicorn", "main:app", "--workers", "2", "--port", "8103", "--log-level", "warning"]

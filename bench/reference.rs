@@ -28,6 +28,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use keel::schemas::amount::Amount;
 use keel::schemas::item::{ItemCreate, ItemRead};
 use keel::schemas::message::Greeting;
+use keel::schemas::page::{Cursor, Page};
 use sea_orm::sqlx::postgres::{PgPoolOptions, PgRow};
 use sea_orm::sqlx::{PgPool, Row, query};
 use serde::Deserialize;
@@ -157,7 +158,10 @@ async fn list(
     );
     let rows = page.bind(user).bind(skip).bind(limit).fetch_all(&app.pool).await.map_err(internal)?;
     let data: Vec<ItemRead> = rows.iter().map(|row| item(row, row.get("tags"))).collect();
-    Ok(Json(serde_json::json!({ "data": data, "count": count })).into_response())
+    let has_more = skip + i64::try_from(data.len()).unwrap_or(i64::MAX) < count;
+    let last = data.last().filter(|_| has_more);
+    let next_cursor = last.and_then(|last| Cursor::new("-created_at", &last.created_at, last.id).ok());
+    Ok(Json(Page { data, count: Some(count.unsigned_abs()), next_cursor }).into_response())
 }
 
 /// Creates an item without tags: one statement.

@@ -51,7 +51,7 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
         return;
     };
     let ann = app.user("ann").await;
-    let nobody = app.anonymous();
+    let anonymous = app.anonymous();
     let login = [("username", "ann"), ("password", PASSWORD)];
     is_frozen.send(true).unwrap();
 
@@ -60,19 +60,19 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
         let (read, write, login) = tokio::join!(
             ann.get("/users/me/sessions"),
             ann.patch("/users/me", json!({ "age": 30 })),
-            nobody.form("/token", &login),
+            anonymous.form("/token", &login),
         );
         [read, write, login].into_iter().for_each(is_unavailable);
         assert!(start.elapsed() < AT_MOST, "{:?}", start.elapsed());
-        nobody.get("/health/live").await.expect(StatusCode::OK);
-        nobody.get("/").await.expect(StatusCode::OK);
+        anonymous.get("/health/live").await.expect(StatusCode::OK);
+        anonymous.get("/").await.expect(StatusCode::OK);
         ann.patch("/users/me", json!({ "age": "x" })).await.expect(StatusCode::SERVICE_UNAVAILABLE);
     }
 
     readiness_becomes(&app, StatusCode::SERVICE_UNAVAILABLE).await;
     is_frozen.send(false).unwrap();
     readiness_becomes(&app, StatusCode::OK).await;
-    nobody.form("/token", &login).await.expect(StatusCode::OK);
+    anonymous.form("/token", &login).await.expect(StatusCode::OK);
     ann.patch("/users/me", json!({ "age": 30 })).await.ok::<UserRead>();
 }
 

@@ -1,7 +1,9 @@
 # The image of the service. The binary has everything it needs at run time.
+#
+# Pin both base images by digest for builds that can be repeated: --build-arg RUNTIME_IMAGE=…@sha256:…
 ARG BUILDER_IMAGE=rust:1.95-slim-bookworm
 # glibc of the same release and CA certificates, but no shell and no package manager.
-ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12
+ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
 FROM ${BUILDER_IMAGE} AS chef
 ARG CARGO_CHEF_VERSION=0.1.78
@@ -36,4 +38,14 @@ ENV HOST=0.0.0.0
 EXPOSE 8000
 # `healthcheck` has a timeout of 5 seconds itself.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=15s --retries=3 CMD ["keel", "healthcheck"]
+# --build-arg VERSION=1.2.3 --build-arg REVISION="$(git rev-parse HEAD)" --build-arg CREATED="$(date -u +%FT%TZ)"
+ARG VERSION=0.1.0
+ARG REVISION=""
+ARG CREATED=""
+LABEL org.opencontainers.image.title="keel" \
+      org.opencontainers.image.description="A production microservice" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 ENTRYPOINT ["keel"]

@@ -66,6 +66,7 @@ check-deploy:
     kubectl kustomize deploy/kubernetes/overlays/staging | kubernetes-validate --strict --no-warn -
     kubectl kustomize deploy/kubernetes/overlays/production | kubernetes-validate --strict --no-warn -
     promtool check config deploy/prometheus/prometheus.yml
+    promtool test rules deploy/prometheus/alerts_test.yml
     docker compose config --quiet
 
 # Run the checks of the workflow ci

@@ -139,7 +139,7 @@ def measure(service, route, token, item):
     output = run(*command, f"http://127.0.0.1:{service.port}{path}", capture_output=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         sys.exit(f"{service.name}, {route}:\n{output}")
-    percentile = lambda name: milliseconds(re.search(rf"{name}%\s+(\S+)", output).group(1))
+    percentile = lambda name: milliseconds(re.search(rf"^ +{name}%\s+(\S+)", output, re.MULTILINE).group(1))
     return float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)), percentile("50"), percentile("99")
 
 

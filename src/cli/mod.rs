@@ -78,10 +78,13 @@ impl Cli {
         }
         let sources = Sources::of_process()?;
         let settings = config::load(&sources)?;
+        // Before the runtime, so that the last spans are sent after everything else has ended.
+        let _telemetry = if matches!(self.command, Some(Command::Doctor | Command::Healthcheck)) {
+            None
+        } else {
+            Some(telemetry::init(&settings, sources.get("RUST_LOG"))?)
+        };
         let runtime = tokio::runtime::Runtime::new()?;
-        if !matches!(self.command, Some(Command::Doctor | Command::Healthcheck)) {
-            telemetry::init(&settings.telemetry, sources.get("RUST_LOG"))?;
-        }
         if matches!(self.command, None | Some(Command::Serve | Command::Worker)) {
             announce(&settings);
         }
@@ -120,9 +123,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The state of a process, connected to its database.
 async fn state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
-    let db = database::connect(&settings.database)
+    let mut db = database::connect(&settings.database)
         .await
         .map_err(|error| format!("the database does not respond: {error}"))?;
+    database::observe(&mut db, Duration::from_millis(settings.telemetry.slow_statement_ms));
     Ok(AppState::new(settings, db, Clock::system())?)
 }
 

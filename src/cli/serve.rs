@@ -27,7 +27,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
     create_first_superuser(&state, &listener).await?;
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
-    metrics::serve(&settings, &mut supervisor).await?;
+    metrics::serve(&state, &mut supervisor).await?;
     announce(&settings, &listener)?;
 
     supervisor.spawn_endless("health monitor", super::monitor(&state));

@@ -7,16 +7,27 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::time::{sleep, timeout};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::lease::{self, ClaimedJob, LeaseOptions};
 use super::{Context, Failure, Retry, kinds, within_timeout};
-use crate::core::telemetry::milliseconds;
+use crate::core::telemetry::{milliseconds, traces};
 
 /// The wait before an outcome that could not be recorded is recorded again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs a job and records its outcome.
+/// Runs a job and records its outcome, as part of the trace of the request that queued it.
 pub(super) async fn execute(context: &Context, options: &LeaseOptions, claimed: &ClaimedJob) {
+    let span = tracing::info_span!(
+        "job", id = %claimed.id, otel.kind = Empty, trace_id = Empty, span_id = Empty,
+    );
+    traces::continue_stored_trace(&span, "consumer", claimed.traceparent.as_deref());
+    execute_in_span(context, options, claimed).instrument(span).await;
+}
+
+async fn execute_in_span(context: &Context, options: &LeaseOptions, claimed: &ClaimedJob) {
+    traces::rename_current(|| format!("job {}", claimed.kind));
     let started = Instant::now();
     let outcome = run(context, claimed).await;
     let elapsed = started.elapsed();
@@ -79,7 +90,7 @@ fn log(
             tracing::info!(%id, kind, attempt, duration_ms = milliseconds(elapsed), "job done");
         }
         (Err(Failure { error, .. }), Ok(Some(retry_at))) => {
-            count("failed");
+            count("retried");
             tracing::warn!(%id, kind, attempt, error, %retry_at, "job failed");
         }
         (Err(Failure { error, .. }), Ok(None)) => {

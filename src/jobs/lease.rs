@@ -28,6 +28,8 @@ pub struct ClaimedJob {
     pub job: Result<Job, String>,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// The span of the request that queued it (W3C Trace Context).
+    pub traceparent: Option<String>,
     worker: Uuid,
 }
 
@@ -110,6 +112,7 @@ pub async fn claim(
         kind: row.kind,
         job: serde_json::from_str(&row.payload).map_err(|error| error.to_string()),
         attempt: row.attempts.unsigned_abs(),
+        traceparent: row.traceparent,
         worker: options.worker,
     };
     Ok(rows.into_iter().map(claimed).collect())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lease::{self, LeaseOptions};
@@ -9,6 +10,10 @@ use super::queue::{self, Status};
 use super::running::Running;
 use super::{Context, schedule, within_timeout};
 use crate::error::Result;
+use crate::services::account::{AccountContext, api_key};
+
+/// API keys are counted as expiring from this long before.
+const EXPIRES_SOON: TimeDelta = TimeDelta::days(7);
 
 /// Extends the leases of running jobs, reclaims expired ones, and follows the schedule. Never returns.
 pub(super) async fn run(context: &Context, options: &LeaseOptions, running: &Running) {
@@ -34,9 +39,20 @@ async fn maintain(context: &Context, options: &LeaseOptions, running: &Running) 
     if reclaimed > 0 || scheduled > 0 {
         accounts.job_signal.notify();
     }
+    measure(accounts, now).await
+}
+
+/// Sets the metrics of the database's contents. Every worker reports the same numbers.
+async fn measure(accounts: &AccountContext, now: DateTime<Utc>) -> Result<()> {
     for (name, status) in [("queued", Status::Queued), ("running", Status::Running), ("dead", Status::Dead)] {
         #[expect(clippy::cast_precision_loss, reason = "a count of jobs fits")]
         metrics::gauge!("jobs", "status" => name).set(queue::count(&accounts.db, status).await? as f64);
     }
+    let oldest = queue::oldest_queued(&accounts.db).await?;
+    let age = oldest.map_or(TimeDelta::zero(), |run_at| now - run_at).max(TimeDelta::zero());
+    metrics::gauge!("jobs_oldest_queued_seconds").set(age.as_seconds_f64());
+    let expiring = api_key::count_expiring(&accounts.db, now, now + EXPIRES_SOON).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a count of keys fits")]
+    metrics::gauge!("api_keys_expiring").set(expiring as f64);
     Ok(())
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::kinds::Job;
 use crate::core::database::Db;
+use crate::core::telemetry::traces;
 pub use crate::entities::job::Status;
 use crate::entities::job::{ActiveModel, Column, Entity, Model};
 use crate::error::{Error, Result};
@@ -60,6 +61,7 @@ async fn insert(transaction: &DatabaseTransaction, job: &Job, priority: i16, run
         leased_until: Set(None),
         last_error: Set(None),
         finished_at: Set(None),
+        traceparent: Set(traces::traceparent()),
     };
     Entity::insert(row).exec_without_returning(transaction).await?;
     // Delivered with the commit.
@@ -84,6 +86,15 @@ pub async fn list(db: &Db, status: Status, limit: u64) -> Result<Vec<Model>, DbE
 /// When the database cannot be reached.
 pub async fn count(db: &Db, status: Status) -> Result<u64, DbErr> {
     Entity::find().filter(Column::Status.eq(status)).count(db).await
+}
+
+/// The earliest time of a job that waits.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn oldest_queued(db: &Db) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let queued = Entity::find().filter(Column::Status.eq(Status::Queued)).select_only();
+    Ok(queued.column_as(Column::RunAt.min(), "oldest").into_tuple::<Option<_>>().one(db).await?.flatten())
 }
 
 fn dead(ids: &[Uuid]) -> Condition {

@@ -17,6 +17,7 @@ pub use template::Template;
 use template::Templates;
 
 use crate::core::config::MailSettings;
+use crate::core::telemetry::traces::TRACE;
 
 /// The folder of the files.
 const OUTBOX: &str = "data/outbox";
@@ -149,6 +150,7 @@ impl Mailer {
     ///
     /// # Errors
     /// When the address is invalid, and when the server refuses the mail or does not respond.
+    #[tracing::instrument(target = TRACE, name = "send mail", skip_all, fields(otel.kind = "client"))]
     pub async fn send(&self, mail: Mail<'_>) -> Result<(), MailError> {
         let (id, message) = (mail.id, self.message(&mail)?);
         match &self.0.transport {

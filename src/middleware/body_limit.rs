@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
-use axum::http::header;
-use axum::middleware::Next;
+use axum::http::{Request, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 use tower_http::timeout::DeadlineBody;
+use tower_http::validate_request::ValidateRequest;
 
 use crate::core::config::ServerSettings;
 use crate::error::Error;
@@ -29,19 +28,24 @@ impl BodyLimit {
     }
 }
 
-/// Refuses a URI (414) or a declared body (413) that is too large. Any other body is limited while it is read:
-/// `read_body` in `validation::json` returns 413 over the size and 408 over the time.
-pub(super) async fn limit_body(State(limit): State<BodyLimit>, request: Request, next: Next) -> Response {
-    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES) {
-        return Error::UriTooLong.into_response();
+impl ValidateRequest<Body> for BodyLimit {
+    type ResponseBody = Body;
+
+    /// Refuses a URI (414) or a declared body (413) that is too large. Any other body is limited while it is read:
+    /// `read_body` in `validation::json` returns 413 over the size and 408 over the time.
+    fn validate(&mut self, request: &mut Request<Body>) -> Result<(), Response> {
+        if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES) {
+            return Err(Error::UriTooLong.into_response());
+        }
+        if request.body().is_end_stream() {
+            return Ok(());
+        }
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: usize| length > self.bytes) {
+            return Err(Error::PayloadTooLarge.into_response());
+        }
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = Body::new(DeadlineBody::new(self.timeout, Limited::new(body, self.bytes)));
+        Ok(())
     }
-    if request.body().is_end_stream() {
-        return next.run(request).await;
-    }
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: usize| length > limit.bytes) {
-        return Error::PayloadTooLarge.into_response();
-    }
-    let bounded = |body| Body::new(DeadlineBody::new(limit.timeout, Limited::new(body, limit.bytes)));
-    next.run(request.map(bounded)).await
 }

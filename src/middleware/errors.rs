@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::core::trace_context::RequestId;
+use crate::core::trace_context::REQUEST_ID;
 use crate::error::Error;
 use crate::validation::schema::Problem;
 
@@ -55,7 +55,7 @@ impl Format {
 /// the router's own 404 and 405, gets one, too, and keeps its headers. Any other response stays as it is.
 pub(super) async fn render_error(request: Request, next: Next) -> Response {
     let format = Format::accepted_by(request.headers());
-    let request_id = request.extensions().get().map(|RequestId(id)| id.clone());
+    let request_id = request.headers().get(REQUEST_ID).cloned();
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {

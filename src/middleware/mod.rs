@@ -1,11 +1,19 @@
 //! The middleware around all routes.
 //!
-//! To add a middleware, copy `process_time.rs`, an async function, and add a line in [`apply`].
+//! To add a middleware, write a function and a line in [`apply`]:
+//!
+//! | what it needs | an example | its line |
+//! | --- | --- | --- |
+//! | the response, or the time | `process_time.rs` | `map_future` |
+//! | the request | `request_id.rs` | `map_request` |
+//! | the request, to refuse it | `trusted_host.rs` | `ValidateRequestHeaderLayer` |
+//! | anything | `rate_limit.rs` | `from_fn`, which copies all layers below it for every request |
 
 mod body_limit;
-mod complete_writes;
 mod cors;
 mod errors;
+mod matched_route;
+mod metrics;
 mod process_time;
 mod rate_limit;
 mod request_id;
@@ -16,20 +24,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower::ServiceBuilder;
-use tower::util::BoxCloneSyncService;
+use tower::util::{BoxCloneSyncService, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::normalize_path::NormalizePathLayer;
+use tower_http::propagate_header::PropagateHeaderLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
+use tower_http::validate_request::ValidateRequestHeaderLayer;
 
+use self::body_limit::BodyLimit;
+use self::trusted_host::TrustedHosts;
 use crate::auth::X_API_KEY;
 use crate::core::config::Settings;
+use crate::core::trace_context::REQUEST_ID;
 use crate::rate_limit::Limiter;
 use crate::server::App;
 
@@ -46,18 +60,24 @@ const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; f
 pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -> App {
     let server = &settings.server;
     let request_timeout = Duration::from_secs(server.request_timeout_seconds);
+    let is_traced = settings.telemetry.otlp_endpoint.is_some();
+    let metrics = settings.metrics.port.map(|_| from_fn(metrics::measure));
     let rate_limit = limiter
         .limits_requests()
         .then(|| from_fn_with_state((Arc::clone(limiter), Arc::clone(settings)), rate_limit::limit_requests));
 
     let stack = ServiceBuilder::new()
+        .option_layer(metrics)
+        // The layers have response bodies of their own.
+        .map_response(|response: Response<_>| response.map(Body::new))
         // Secrets are marked before anything can print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE, X_API_KEY]))
         // `/items/` is `/items`, without a redirect.
         .layer(NormalizePathLayer::trim_trailing_slash())
-        .layer(from_fn(request_id::set_request_id))
-        .layer(request_log::layer())
-        .layer(from_fn(process_time::add_process_time))
+        .map_request(request_id::set_request_id)
+        .layer(PropagateHeaderLayer::new(REQUEST_ID))
+        .layer(request_log::layer(is_traced))
+        .map_future(process_time::add_process_time)
         .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, DATA_POLICY))
         // Outside everything that can refuse a request, so that a page can read why it was refused.
@@ -66,12 +86,12 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         // Everything below may return an error. Its body is written here.
         .layer(from_fn(errors::render_error))
         .layer(CatchPanicLayer::custom(errors::from_panic))
-        .layer(from_fn_with_state(trusted_host::TrustedHosts::new(&server.allowed_hosts), trusted_host::check_host))
+        .layer(ValidateRequestHeaderLayer::custom(TrustedHosts::new(&server.allowed_hosts)))
         .option_layer(rate_limit)
-        .layer(from_fn(complete_writes::complete_writes))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, request_timeout))
-        .layer(from_fn_with_state(body_limit::BodyLimit::new(server), body_limit::limit_body))
-        .service(router);
+        .layer(ValidateRequestHeaderLayer::custom(BodyLimit::new(server)))
+        // Inside the router, which knows the route.
+        .service(router.layer(MapRequestLayer::new(matched_route::record)));
     BoxCloneSyncService::new(stack)
 }
 

@@ -2,22 +2,17 @@
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::middleware::Next;
-use axum::response::Response;
 use uuid::Uuid;
 
-use crate::core::trace_context::{REQUEST_ID, RequestId};
+use crate::core::trace_context::REQUEST_ID;
 
-/// Keeps the client's id if it is safe to log and to pass on, otherwise creates one.
-pub(super) async fn set_request_id(mut request: Request, next: Next) -> Response {
-    let id = match request.headers().get(REQUEST_ID) {
-        Some(id) if is_safe(id) => id.clone(),
-        _ => new_id(),
-    };
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+/// Keeps the client's id if it is safe to log and to pass on, otherwise creates one. `PropagateHeader` copies it to the
+/// response.
+pub(super) fn set_request_id(mut request: Request) -> Request {
+    if !request.headers().get(REQUEST_ID).is_some_and(is_safe) {
+        request.headers_mut().insert(REQUEST_ID, new_id());
+    }
+    request
 }
 
 /// Whether the id matches `^[\w-]{1,64}$`.

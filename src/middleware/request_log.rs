@@ -1,21 +1,26 @@
-//! One span and one log line per request.
+//! One span and one log line per request. While traces are on, the span is the request's part of the trace.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
+use opentelemetry::trace::Status;
 use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
 use tower_http::trace::{MakeSpan, OnResponse, TraceLayer};
 use tracing::Span;
+use tracing::field::Empty;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::core::telemetry::milliseconds;
-use crate::core::trace_context::RequestId;
+use crate::core::telemetry::{milliseconds, traces};
+use crate::core::trace_context::REQUEST_ID;
 
-/// Adds the request's id, method and path to everything that is logged while the request is handled.
-pub(super) fn layer()
--> TraceLayer<SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), RequestCompleted, (), (), ()> {
+/// Adds the request's id, method and path to everything that is logged while the request is handled, and the ids of its
+/// trace, if it is traced.
+pub(super) fn layer(
+    is_traced: bool,
+) -> TraceLayer<SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), RequestCompleted, (), (), ()> {
     TraceLayer::new_for_http()
-        .make_span_with(RequestSpan)
+        .make_span_with(RequestSpan { is_traced })
         .on_request(())
         .on_response(RequestCompleted)
         .on_body_chunk(())
@@ -25,13 +30,23 @@ pub(super) fn layer()
 }
 
 #[derive(Clone)]
-pub(super) struct RequestSpan;
+pub(super) struct RequestSpan {
+    is_traced: bool,
+}
 
 impl MakeSpan<Body> for RequestSpan {
     fn make_span(&mut self, request: &Request<Body>) -> Span {
-        let id = request.extensions().get::<RequestId>().and_then(|RequestId(id)| id.to_str().ok());
+        let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
         // Escaped, so that a path cannot forge a log line. Without the query string, which may hold secrets.
-        tracing::info_span!("request", id, method = %request.method(), path = %request.uri().path().escape_debug())
+        let path = request.uri().path().escape_debug();
+        let span = tracing::info_span!(
+            "request", id, method = %request.method(), %path,
+            otel.kind = Empty, trace_id = Empty, span_id = Empty,
+        );
+        if self.is_traced {
+            traces::continue_trace(&span, "server", request.headers());
+        }
+        span
     }
 }
 
@@ -39,7 +54,12 @@ impl MakeSpan<Body> for RequestSpan {
 pub(super) struct RequestCompleted;
 
 impl<B> OnResponse<B> for RequestCompleted {
-    fn on_response(self, response: &Response<B>, latency: Duration, _: &Span) {
-        tracing::info!(status = response.status().as_u16(), duration_ms = milliseconds(latency), "request completed");
+    fn on_response(self, response: &Response<B>, latency: Duration, span: &Span) {
+        let status = response.status();
+        span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            span.set_status(Status::error(""));
+        }
+        tracing::info!(status = status.as_u16(), duration_ms = milliseconds(latency), "request completed");
     }
 }

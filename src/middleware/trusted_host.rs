@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::header;
-use axum::middleware::Next;
+use axum::body::Body;
+use axum::http::{Request, header};
 use axum::response::{IntoResponse, Response};
+use tower_http::validate_request::ValidateRequest;
 
 use crate::error::Error;
 
@@ -14,18 +14,22 @@ use crate::error::Error;
 #[derive(Clone)]
 pub(super) struct TrustedHosts(Arc<[String]>);
 
-/// Returns 400 unless there is exactly one `Host` and it is allowed. An absolute URI and `X-Forwarded-Host` are
-/// ignored. Health checks are exempt, because load balancers address the process by its IP.
-pub(super) async fn check_host(State(trusted): State<TrustedHosts>, request: Request, next: Next) -> Response {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().map(without_port).unwrap_or_default(),
-        _ => "",
-    };
-    if trusted.contains(host) || request.uri().path().starts_with("/health/") {
-        next.run(request).await
-    } else {
-        Error::BadRequest("Invalid host header").into_response()
+impl<B> ValidateRequest<B> for TrustedHosts {
+    type ResponseBody = Body;
+
+    /// Returns 400 unless there is exactly one `Host` and it is allowed. An absolute URI and `X-Forwarded-Host` are
+    /// ignored. Health checks are exempt, because load balancers address the process by its IP.
+    fn validate(&mut self, request: &mut Request<B>) -> Result<(), Response> {
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.to_str().map(without_port).unwrap_or_default(),
+            _ => "",
+        };
+        if self.contains(host) || request.uri().path().starts_with("/health/") {
+            Ok(())
+        } else {
+            Err(Error::BadRequest("Invalid host header").into_response())
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Action {
 
 /// The limits of an action, in multiples of `rate_limit.login_attempts`.
 struct ActionLimits {
-    /// Part of the keys.
+    /// Part of the keys, and the name in the metrics.
     name: &'static str,
     per_account: u32,
     per_address: u32,
@@ -99,7 +99,11 @@ impl Limiter {
     pub async fn request(&self, address: Option<IpAddr>) -> Option<RateLimitStatus> {
         let (quota, address) = (self.requests?, address?);
         let charge = Charge { key: format!("request:{}", network(address)), quota };
-        Some(quota.status(self.charge(&charge, 1).await))
+        let status = quota.status(self.charge(&charge, 1).await);
+        if status.retry_after.is_some() {
+            count_refusal("request");
+        }
+        Some(status)
     }
 
     /// Whether requests are limited.
@@ -137,7 +141,7 @@ impl Limiter {
         let mut account = format!("{name}:account:{}", hash_secret(account.to_lowercase()));
         // The address first: a client over its limit must not use up quotas of accounts.
         if let Some(network) = address.map(network) {
-            attempt.add(format!("{name}:address:{network}"), quota.times(per_address)).await?;
+            attempt.add(name, format!("{name}:address:{network}"), quota.times(per_address)).await?;
             if action == Action::Login {
                 let own_account = format!("{account}@{network}");
                 let mark = format!("known:{own_account}");
@@ -147,7 +151,7 @@ impl Limiter {
                 attempt.network_mark = Some(mark);
             }
         }
-        attempt.add(account, quota.times(per_account)).await?;
+        attempt.add(name, account, quota.times(per_account)).await?;
         Ok(attempt)
     }
 
@@ -186,6 +190,10 @@ impl Limiter {
     }
 }
 
+fn count_refusal(limit: &'static str) {
+    metrics::counter!("rate_limit_refusals_total", "limit" => limit).increment(1);
+}
+
 /// The network that counts as one client: an IPv6 customer has a whole /64.
 fn network(address: IpAddr) -> String {
     match address {
@@ -207,10 +215,11 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn add(&mut self, key: String, quota: Quota) -> Result<(), RateLimitStatus> {
+    async fn add(&mut self, action: &'static str, key: String, quota: Quota) -> Result<(), RateLimitStatus> {
         let charge = Charge { key, quota };
         let status = quota.status(self.limiter.charge(&charge, 1).await);
         if status.retry_after.is_some() {
+            count_refusal(action);
             return Err(status);
         }
         self.charges.push(charge);

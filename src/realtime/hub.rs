@@ -179,6 +179,12 @@ impl Hub {
         self.lock().connections.len()
     }
 
+    /// The number of WebSockets.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        self.0.sockets.len()
+    }
+
     /// The sessions of all connections, without duplicates.
     #[must_use]
     pub fn sessions(&self) -> Vec<Uuid> {

@@ -101,13 +101,16 @@ const SWAGGER_PAGE: &str = r##"<!DOCTYPE html>
 </html>
 "##;
 
-/// The files of Swagger UI, which are compiled in.
+/// The files of Swagger UI, which are compiled in, most of them compressed. Every browser accepts gzip.
 async fn swagger_file(path: RawPathParams) -> Response {
     static CONFIG: LazyLock<Arc<utoipa_swagger_ui::Config<'static>>> =
         LazyLock::new(|| Arc::new(utoipa_swagger_ui::Config::from(OPENAPI)));
     let file = path.iter().next().map_or("", |(_, file)| file);
     match utoipa_swagger_ui::serve(file, Arc::clone(&CONFIG)) {
-        Ok(Some(file)) => ([(header::CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response(),
+        Ok(Some(file)) => {
+            let encoding = file.gzpipped.then_some([(header::CONTENT_ENCODING, "gzip")]);
+            ([(header::CONTENT_TYPE, file.content_type)], encoding, file.bytes.into_owned()).into_response()
+        }
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -54,7 +54,10 @@ pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, re
             Ok((stream, peer, permit)) => {
                 let connection = serve_connection(stream, peer, app.clone(), settings.clone(), readiness.clone());
                 connections.spawn(async move {
+                    let open = metrics::gauge!("http_server_connections");
+                    open.increment(1);
                     connection.await;
+                    open.decrement(1);
                     drop(permit);
                 });
             }
@@ -91,6 +94,16 @@ async fn accept(
     }
 }
 
+/// Runs a request that may change something on a task of its own, so that it completes even if the client disconnects
+/// meanwhile: hyper drops the requests of a closed connection. A page that sends a form and is left at once would lose
+/// the form, or not, depending on the moment.
+async fn respond(app: App, request: Request<Body>) -> io::Result<Response<Body>> {
+    let is_safe = request.method().is_safe();
+    let response = app.oneshot(request);
+    let Ok(response) = if is_safe { response.await } else { tokio::spawn(response).await? };
+    Ok(response)
+}
+
 /// Serves the requests of one connection.
 async fn serve_connection(stream: TcpStream, peer: Peer, app: App, settings: ServerSettings, readiness: Readiness) {
     let mut stream = TimeoutStream::new(stream);
@@ -99,7 +112,7 @@ async fn serve_connection(stream: TcpStream, peer: Peer, app: App, settings: Ser
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        app.clone().oneshot(request)
+        respond(app.clone(), request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -34,6 +34,11 @@ impl Breaker {
         }
     }
 
+    /// Whether calls are made.
+    pub fn is_closed(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).open_until.is_none()
+    }
+
     /// Records the outcome of a call.
     pub fn record(&self, succeeded: bool, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

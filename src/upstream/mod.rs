@@ -10,10 +10,12 @@ use std::time::Duration;
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Instrument;
 
 use breaker::Breaker;
 
 use crate::core::config::UpstreamSettings;
+use crate::core::telemetry::traces::TRACE;
 use crate::core::trace_context::TraceContext;
 
 /// How long connecting may take.
@@ -79,6 +81,12 @@ impl Upstream {
         Ok(Self(Arc::new(Inner { target, settings: settings.clone(), breaker, jitter: AtomicU32::default() })))
     }
 
+    /// Whether calls are made: false after several outages in a row. `None` without `upstream.base_url`.
+    #[must_use]
+    pub fn is_up(&self) -> Option<bool> {
+        self.0.target.as_ref().map(|_| self.0.breaker.is_closed())
+    }
+
     /// Reads the JSON at a path below the service's address. Outages and 429 are retried, all attempts together within
     /// `upstream.timeout_seconds`.
     ///
@@ -122,7 +130,8 @@ impl Inner {
     async fn get_with_retries(&self, client: &Client, url: Url, trace: &TraceContext) -> Result<Value, UpstreamError> {
         let mut retries = 0;
         loop {
-            match self.attempt(client, url.clone(), trace).await {
+            let span = tracing::info_span!(target: TRACE, "upstream request", otel.kind = "client", path = url.path());
+            match self.attempt(client, url.clone(), trace).instrument(span).await {
                 Ok(value) => return Ok(value),
                 Err(Attempt::Retryable(_)) if retries < self.settings.retries => sleep(self.retry_delay(retries)).await,
                 Err(Attempt::Retryable(error) | Attempt::Fatal(error)) => return Err(error),
@@ -133,11 +142,7 @@ impl Inner {
 
     async fn attempt(&self, client: &Client, url: Url, trace: &TraceContext) -> Result<Value, Attempt> {
         let path = url.path().to_owned();
-        let mut request = client.get(url);
-        for (name, value) in trace.headers() {
-            request = request.header(name, value);
-        }
-        let response = request.send().await.map_err(|error| {
+        let response = client.get(url).headers(trace.headers()).send().await.map_err(|error| {
             // The message would contain the whole URL, which may hold a secret.
             tracing::warn!(path, cause = %error.without_url(), "the upstream service cannot be reached");
             Attempt::Retryable(UpstreamError::Down)

@@ -3,6 +3,7 @@
 mod jobs;
 mod serve;
 mod several;
+mod telemetry;
 
 use std::fs;
 use std::io::Write;

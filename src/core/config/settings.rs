@@ -249,6 +249,12 @@ pub struct MetricsSettings {
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySettings {
     pub log_format: LogFormat,
+    #[schemars(range(min = 1))]
+    pub slow_statement_ms: u64,
+    #[schemars(regex(pattern = r"^https?://[^\s?#]+$"))]
+    pub otlp_endpoint: Option<String>,
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sample_ratio: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@
 
 mod availability;
 mod constraint;
+mod metrics;
 pub mod migrate;
 mod pool;
 
@@ -9,9 +10,11 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
+use tracing::Instrument;
 
 pub use availability::is_unavailable;
 pub use constraint::UniqueConstraint;
+pub use metrics::{connections, observe};
 pub use pool::connect;
 
 /// The connection pool. Clones share it.
@@ -33,7 +36,7 @@ pub async fn begin_write(db: &Db) -> Result<DatabaseTransaction, DbErr> {
     // In a task of its own, which is not cancelled with the request. The PostgreSQL driver records a transaction only
     // after the server has confirmed it: a BEGIN cancelled before that would put the connection back into the pool
     // inside a transaction that is never ended.
-    tokio::spawn(async move { db.begin_with_options(options).await })
+    tokio::spawn(async move { db.begin_with_options(options).await }.in_current_span())
         .await
         .unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
 }

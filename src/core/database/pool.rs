@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sea_orm::sqlx::Connection;
+use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{ConnectOptions, Database, DbErr};
 use secrecy::ExposeSecret;
 use tokio::time::sleep;
@@ -52,14 +53,20 @@ fn options(settings: &DatabaseSettings) -> Result<ConnectOptions, DbErr> {
         create_folder(path)?;
         options
             .map_sqlx_sqlite_opts(move |sqlite| sqlite_options(sqlite, statement_timeout))
-            .map_sqlx_sqlite_pool_opts(close_inside_transaction);
+            .map_sqlx_sqlite_pool_opts(|options| close_inside_transaction(report_acquire_times(options)));
     } else {
         let lock_timeout = settings.lock_timeout_ms;
         options.statement_timeout(statement_timeout).map_sqlx_postgres_opts(move |postgres: PgConnectOptions| {
             postgres.application_name(env!("CARGO_PKG_NAME")).options([("lock_timeout", lock_timeout)])
         });
+        options.map_sqlx_postgres_pool_opts(report_acquire_times);
     }
     Ok(options)
+}
+
+/// Events for `telemetry::acquire_times`. They cost nothing while it does not listen.
+fn report_acquire_times<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
+    options.acquire_time_level(tracing::log::LevelFilter::Trace)
 }
 
 fn create_folder(path: &str) -> Result<(), DbErr> {

@@ -122,13 +122,33 @@ impl Passwords {
     }
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let waiting = Counted::in_state("waiting");
         let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(HashError::new)?;
+        drop(waiting);
+        let running = Counted::in_state("running");
         let work = move || {
             // Held until the hash is done: an aborted request must not admit another hash meanwhile.
-            let _permit = permit;
+            let _held = (permit, running);
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(HashError::new)
+    }
+}
+
+/// A hash that is waiting or running, in the metrics until it is dropped.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn in_state(state: &'static str) -> Self {
+        let gauge = metrics::gauge!("password_hashes", "state" => state);
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1);
     }
 }
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -205,4 +205,12 @@ pub(super) async fn revoke_all(
 /// When the database cannot be reached.
 pub async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<u64> {
     Ok(Entity::delete_many().filter(Column::ExpiresAt.lt(now)).exec(db).await?.rows_affected)
+}
+
+/// Counts the keys that expire between these times.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn count_expiring(db: &Db, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<u64> {
+    Ok(Entity::find().filter(Column::ExpiresAt.between(from, until)).count(db).await?)
 }

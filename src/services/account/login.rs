@@ -45,10 +45,12 @@ pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) 
     };
     let Some(user) = verified else {
         transaction.rollback().await?;
+        count("wrong_password");
         record_failure(accounts, client, found.map(|user| user.id))?;
         return Err(Error::InvalidGrant);
     };
     if accounts.settings().require_verified_email && !user.email_verified {
+        count("unverified");
         return Err(Error::EmailNotVerified);
     }
     if let Some(hash) = rehashed {
@@ -59,7 +61,12 @@ pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) 
     let token = session::open(accounts, &transaction, user.id, scopes, client).await?;
     audit_event::record(&transaction, accounts.now(), Event::by_user(AuditKind::Login, user.id, client)).await?;
     transaction.commit().await?;
+    count("succeeded");
     Ok(token)
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("logins_total", "outcome" => outcome).increment(1);
 }
 
 /// Records a failed login. For an unknown name it is only logged, so that guesses cannot fill the table. The row is

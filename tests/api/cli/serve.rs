@@ -43,6 +43,11 @@ impl Process {
         }
     }
 
+    /// The lines that were not read yet, of a process that has ended.
+    pub(super) fn rest_of_log(&self) -> Vec<String> {
+        self.log.iter().collect()
+    }
+
     pub(super) fn terminate(&self) {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());

@@ -1,6 +1,7 @@
 //! Where settings come from, which of them are refused, and what is said of it.
 
 mod derived;
+mod documentation;
 mod production;
 mod redis;
 

@@ -1,8 +1,4 @@
-//! What `APP_ENV=production` refuses, and that the files which describe the settings are complete.
-
-use std::collections::HashSet;
-use std::fs;
-use std::path::Path;
+//! What `APP_ENV=production` refuses.
 
 use keel::core::config::{LogFormat, Settings};
 
@@ -106,52 +102,4 @@ fn production_reports_every_problem_at_once() {
 #[test]
 fn development_accepts_placeholders() {
     load(&[("FIRST_SUPERUSER_PASSWORD", "changethis")]).unwrap();
-}
-
-/// Every key of `config/default.toml`, those that are commented out as well: `server.port`.
-fn documented_keys() -> Vec<String> {
-    let text = read("config/default.toml");
-    let mut section = "";
-    let mut keys = Vec::new();
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_end_matches(']');
-        } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ")
-            && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-        {
-            keys.push(format!("{section}.{key}"));
-        }
-    }
-    keys
-}
-
-fn read(file: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
-}
-
-#[test]
-fn default_toml_names_every_setting_and_no_other() {
-    let schema = keel::validation::schema::schema_of::<Settings>();
-    let members = |schema: &serde_json::Value| -> Vec<String> {
-        schema["properties"].as_object().unwrap().keys().cloned().collect()
-    };
-    let mut settings = Vec::new();
-    for section in members(&schema) {
-        let pointer = schema["properties"][&section]["$ref"].as_str().unwrap().trim_start_matches('#');
-        let keys = members(schema.pointer(pointer).unwrap());
-        settings.extend(keys.into_iter().map(|key| format!("{section}.{key}")));
-    }
-    let documented: HashSet<String> = documented_keys().into_iter().collect();
-    assert_eq!(documented, settings.into_iter().collect());
-}
-
-#[test]
-fn env_example_names_every_setting() {
-    let example = read(".env.example");
-    let missing: Vec<String> = documented_keys()
-        .into_iter()
-        .map(|key| format!("APP__{}=", key.to_uppercase().replace('.', "__")))
-        .filter(|variable| !example.contains(variable))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
 }

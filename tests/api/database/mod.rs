@@ -4,6 +4,7 @@ mod constraint;
 mod frozen;
 mod full;
 mod locked;
+mod slow;
 
 use std::time::Duration;
 

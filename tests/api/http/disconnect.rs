@@ -1,17 +1,19 @@
 //! Clients that disconnect before their response.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::Method;
 use axum::routing::any;
+use keel::server::Readiness;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
-use tower::ServiceExt;
 
 use super::behind_the_stack;
+use crate::support::app::settings;
+use crate::support::socket::TestServer;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -30,12 +32,18 @@ async fn is_completed(method: Method) -> bool {
         }
     };
     let app = behind_the_stack(Router::new().route("/", any(handler)), |_| {}).app;
-    let request = Request::builder().method(method).uri("/").header("host", "testserver").body(Body::empty()).unwrap();
-    let connection = tokio::spawn(app.oneshot(request));
+    let server = TestServer::start(app, settings().server, Readiness::default()).await;
+    let mut client = server.connect().await;
+    client.send(format!("{method} / HTTP/1.1\r\nHost: testserver\r\n\r\n")).await;
     timeout(TIMEOUT, started.notified()).await.unwrap();
-    // What the server does when the connection ends.
-    connection.abort();
-    connection.await.unwrap_err();
+    drop(client);
+    let mut outcome = pin!(outcome);
+    // The server drops the request of a closed connection, and `done` with it.
+    if method.is_safe() {
+        return timeout(TIMEOUT, outcome).await.unwrap().is_ok();
+    }
+    // Long enough for the server to notice.
+    assert!(timeout(Duration::from_millis(300), outcome.as_mut()).await.is_err(), "{method} goes on");
     proceed.notify_one();
     timeout(TIMEOUT, outcome).await.unwrap().is_ok()
 }

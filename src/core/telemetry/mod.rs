@@ -1,0 +1,84 @@
+//! Logs and traces. Metrics: `middleware::metrics`, [`crate::core::database`], and the listener in `cli::metrics`.
+
+mod acquire_times;
+pub mod traces;
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, fmt};
+
+use self::acquire_times::AcquireTimes;
+use super::config::{LogFormat, Settings};
+
+/// The filter without `RUST_LOG`.
+const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
+/// Targets that log secrets at the TRACE level: the database's URL, and the bytes of TLS handshakes.
+const SECRET_LOGGING_TARGETS: [&str; 2] = ["sea_orm::driver", "rustls"];
+/// How long the last spans may take to be sent when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whether an event may be logged, whatever `RUST_LOG` says.
+#[must_use]
+pub fn is_free_of_secrets(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() < Level::TRACE
+        || !SECRET_LOGGING_TARGETS.iter().any(|target| metadata.target().starts_with(target))
+}
+
+/// A duration in milliseconds, with microseconds as decimals.
+#[must_use]
+pub fn milliseconds(time: Duration) -> f64 {
+    f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0
+}
+
+/// Sends the remaining spans when it is dropped. Keep it until the process ends, and drop it outside the runtime.
+#[must_use]
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(provider) = &self.0 {
+            // The process ends: a failure is in the log of the exporter, and nothing more can be done.
+            let _ = provider.shutdown_with_timeout(FLUSH_TIMEOUT);
+        }
+    }
+}
+
+/// Writes log lines to standard output, and sends traces if `telemetry.otlp_endpoint` is set. `filter` is the value of
+/// `RUST_LOG`: it is for log lines alone.
+///
+/// # Errors
+/// When the filter or the endpoint is invalid.
+pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, String> {
+    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER)).map_err(|error| format!("RUST_LOG: {error}"))?;
+    let lines = match settings.telemetry.log_format {
+        LogFormat::Json => {
+            fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+        }
+        LogFormat::Pretty => fmt::layer().with_target(false).with_ansi(std::io::stdout().is_terminal()).boxed(),
+    };
+    let is_logged = filter_fn(|metadata| is_free_of_secrets(metadata) && !traces::is_for_traces_alone(metadata));
+    let provider = traces::provider(&settings.telemetry)?;
+    let spans = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(filter_fn(traces::is_traced))
+    });
+    let acquire_times =
+        settings.metrics.port.map(|_| AcquireTimes.with_filter(filter_fn(AcquireTimes::is_about_acquiring)));
+    // Fails when the log is already set up, as in tests.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter).with_filter(is_logged))
+        .with(spans)
+        .with(acquire_times)
+        .try_init();
+    Ok(Telemetry(provider))
+}

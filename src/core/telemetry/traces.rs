@@ -1,0 +1,95 @@
+//! Traces (OpenTelemetry), sent over OTLP/HTTP, and the trace context that is passed between processes (W3C Trace
+//! Context).
+//!
+//! Spans of this crate and of SeaORM are part of the trace: `#[tracing::instrument]` adds one. A span with the target
+//! [`TRACE`] is not in the log.
+
+use axum::http::{HeaderMap, HeaderName};
+use opentelemetry::KeyValue;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing::{Level, Metadata, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::core::config::TelemetrySettings;
+
+/// The header that names the trace and the span that a request comes from.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The target of spans that are not in the log.
+pub const TRACE: &str = "trace";
+/// Targets of the spans of database operations.
+const DATABASE: &str = "sea_orm::";
+
+/// Whether the log leaves the span out.
+pub(super) fn is_for_traces_alone(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && (metadata.target() == TRACE || metadata.target().starts_with(DATABASE))
+}
+
+/// Whether a span, or a warning inside of it, is part of the trace.
+pub(super) fn is_traced(metadata: &Metadata<'_>) -> bool {
+    let most_verbose = if metadata.is_span() { Level::INFO } else { Level::WARN };
+    let target = metadata.target();
+    *metadata.level() <= most_verbose
+        && (target == TRACE || target.starts_with(env!("CARGO_CRATE_NAME")) || target.starts_with(DATABASE))
+}
+
+/// Sends spans in batches, from a thread of its own. `None` without `telemetry.otlp_endpoint`.
+pub(super) fn provider(settings: &TelemetrySettings) -> Result<Option<SdkTracerProvider>, String> {
+    let Some(endpoint) = &settings.otlp_endpoint else { return Ok(None) };
+    let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_endpoint(endpoint)
+        .build()
+        .map_err(|error| format!("telemetry.otlp_endpoint: {error}"))?;
+    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let resource = Resource::builder().with_service_name(env!("CARGO_PKG_NAME")).with_attribute(version).build();
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_sampler(sampler);
+    Ok(Some(provider.with_resource(resource).build()))
+}
+
+/// Makes a new span part of the trace that `traceparent` names, or of a new one, and writes the ids into its fields
+/// `trace_id` and `span_id` for the log. Does nothing while traces are off. Call it before the span is entered.
+pub fn continue_trace(span: &Span, kind: &'static str, headers: &HeaderMap) {
+    span.record("otel.kind", kind);
+    // Fails while traces are off.
+    if span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers))).is_ok() {
+        let context = span.context();
+        let ids = context.span().span_context().clone();
+        span.record("trace_id", tracing::field::display(ids.trace_id()));
+        span.record("span_id", tracing::field::display(ids.span_id()));
+    }
+}
+
+/// The same for work whose `traceparent` was stored.
+pub fn continue_stored_trace(span: &Span, kind: &'static str, traceparent: Option<&str>) {
+    let mut headers = HeaderMap::new();
+    if let Some(Ok(value)) = traceparent.map(str::parse) {
+        headers.insert(TRACEPARENT, value);
+    }
+    continue_trace(span, kind, &headers);
+}
+
+/// Renames the current span in the trace. The name is not built while traces are off.
+pub fn rename_current(name: impl FnOnce() -> String) {
+    let context = Span::current().context();
+    if context.span().span_context().is_valid() {
+        context.span().update_name(name());
+    }
+}
+
+/// The `traceparent` of the current span. `None` while traces are off.
+#[must_use]
+pub fn traceparent() -> Option<String> {
+    let context = Span::current().context();
+    let span = context.span();
+    let ids = span.span_context();
+    let (trace, span, flags) = (ids.trace_id(), ids.span_id(), ids.trace_flags().to_u8());
+    ids.is_valid().then(|| format!("00-{trace}-{span}-{flags:02x}"))
+}

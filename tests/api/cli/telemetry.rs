@@ -1,0 +1,221 @@
+//! Metrics and traces of real processes.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use tokio::time::{sleep, timeout};
+
+use super::serve::{Process, log_in, request};
+use super::{folder, keel};
+use crate::support::database::TestDatabase;
+use crate::support::smtp::{Mood, Smtp};
+use crate::support::socket::TIMEOUT;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// A port that nothing listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+async fn scrape(port: u16) -> String {
+    reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap()
+}
+
+/// The value of the first metric whose line starts like this.
+fn value(text: &str, start: &str) -> f64 {
+    let line = text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in:\n{text}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn metrics_cover_requests_database_jobs_and_process() {
+    let (folder, database, port) = (folder(), TestDatabase::migrated().await, free_port());
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let process = Process::spawn(serve.env("APP__METRICS__PORT", port.to_string()));
+    let address = process.address();
+    log_in(address).await;
+    let form = "POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    request(address, form, "username=admin%40example.com&password=wrong").await;
+    request(address, "GET /api/v1/items HTTP/1.1", "").await;
+
+    // Jobs are counted with the first heartbeat.
+    let counted = async {
+        while !scrape(port).await.contains("jobs_oldest_queued_seconds") {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(TIMEOUT, counted).await.expect("jobs are counted");
+    let text = scrape(port).await;
+    let requests = r#"http_server_request_duration_seconds_count{method="#;
+    assert_eq!(value(&text, &format!(r#"{requests}"POST",route="/token",status="200"}}"#)), 1.0);
+    assert_eq!(value(&text, &format!(r#"{requests}"POST",route="/token",status="400"}}"#)), 1.0);
+    assert_eq!(value(&text, &format!(r#"{requests}"GET",route="/api/v1/items",status="401"}}"#)), 1.0);
+    assert_eq!(value(&text, r#"logins_total{outcome="succeeded"}"#), 1.0);
+    assert_eq!(value(&text, r#"logins_total{outcome="wrong_password"}"#), 1.0);
+    assert_eq!(value(&text, "http_server_active_requests"), 0.0);
+    assert_eq!(value(&text, "ready"), 1.0);
+    assert_eq!(value(&text, "database_up"), 1.0);
+    assert_eq!(value(&text, "database_pool_max_connections"), 4.0);
+    assert_eq!(value(&text, r#"password_hashes{state="running"}"#), 0.0);
+    for at_least_one in [
+        r#"http_server_response_bytes_total{route="/token"}"#,
+        "http_server_connections",
+        r#"database_statement_duration_seconds_count{operation="select"}"#,
+        r#"database_statement_duration_seconds_count{operation="insert"}"#,
+        "database_pool_acquire_duration_seconds_count",
+        "tokio_workers",
+        "tokio_alive_tasks",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "build_info",
+    ] {
+        assert!(value(&text, at_least_one) >= 1.0, "{at_least_one}");
+    }
+    for present in [
+        r#"database_pool_connections{state="in_use"}"#,
+        r#"database_pool_connections{state="idle"}"#,
+        r#"jobs{status="queued"}"#,
+        "api_keys_expiring",
+        r#"realtime_connections{kind="websocket"}"#,
+        r#"realtime_connections{kind="events"}"#,
+        "tokio_global_queue_depth",
+        "tokio_busy_seconds_total",
+        "process_cpu_seconds_total",
+    ] {
+        value(&text, present);
+    }
+}
+
+#[tokio::test]
+async fn metrics_do_not_grow_with_ids_paths_or_methods() {
+    let (folder, database, port) = (folder(), TestDatabase::migrated().await, free_port());
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let process = Process::spawn(serve.env("APP__METRICS__PORT", port.to_string()));
+    let address = process.address();
+    let token = log_in(address).await;
+    let series = async |number: usize| {
+        for head in [
+            format!("GET /api/v1/items/00000000-0000-7000-8000-{number:012} HTTP/1.1\r\nAuthorization: Bearer {token}"),
+            format!("GET /unknown/{number} HTTP/1.1"),
+            format!("METHOD{number} / HTTP/1.1"),
+        ] {
+            request(address, &head, "").await;
+        }
+        let text = scrape(port).await;
+        text.lines().filter(|line| line.starts_with("http_server_")).count()
+    };
+    let first = series(0).await;
+    for number in 1..10 {
+        assert_eq!(series(number).await, first);
+    }
+    let text = scrape(port).await;
+    let requests = "http_server_request_duration_seconds_count";
+    let known = r#"{method="GET",route="/api/v1/items/{item_id}",status="404"}"#;
+    assert_eq!(value(&text, &format!("{requests}{known}")), 10.0);
+    assert_eq!(value(&text, &format!(r#"{requests}{{method="GET",route="unmatched",status="404"}}"#)), 10.0);
+    assert_eq!(value(&text, &format!(r#"{requests}{{method="other",route="/",status="405"}}"#)), 10.0);
+}
+
+/// Takes traces over OTLP/HTTP.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Span>>>);
+
+impl Collector {
+    async fn start() -> (Self, SocketAddr) {
+        let collector = Self::default();
+        let spans = Arc::clone(&collector.0);
+        let receive = async move |body: Bytes| {
+            let export = ExportTraceServiceRequest::decode(body).unwrap();
+            let scopes = export.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+            spans.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans));
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/v1/traces", post(receive));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (collector, address)
+    }
+
+    /// All spans, once there is one with this name.
+    async fn spans(&self, name: &str) -> Vec<Span> {
+        let received = async {
+            loop {
+                let spans = self.0.lock().unwrap().clone();
+                if spans.iter().any(|span| span.name == name) {
+                    return spans;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(TIMEOUT, received).await.unwrap_or_else(|_| panic!("no span {name}: {:#?}", self.0.lock().unwrap()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn trace_goes_from_the_client_through_request_and_job_to_the_mail() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let (smtp, (collector, endpoint)) = (Smtp::start(Mood::Good).await, Collector::start().await);
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let settings = [
+        ("APP__TELEMETRY__OTLP_ENDPOINT", format!("http://{endpoint}/")),
+        ("APP__TELEMETRY__SAMPLE_RATIO", "0".to_owned()),
+        ("APP__TELEMETRY__LOG_FORMAT", "json".to_owned()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100".to_owned()),
+        ("SMTP_URL", smtp.url()),
+    ];
+    let mut process = Process::spawn(serve.envs(settings));
+    let address = process.address();
+    // Not sampled, because the ratio is 0 and the client does not ask for it.
+    assert_eq!(request(address, "GET / HTTP/1.1", "").await.status, 200);
+    let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let recovery = "POST /api/v1/password-recovery/admin@example.com HTTP/1.1";
+    assert_eq!(request(address, &format!("{recovery}\r\ntraceparent: {traceparent}"), "").await.status, 200);
+    smtp.mails(1).await;
+
+    let spans = collector.spans("send mail").await;
+    let named = |name: &str| {
+        spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("no span {name}: {spans:#?}"))
+    };
+    assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE), "{spans:#?}");
+    let server = collector.spans("POST /api/v1/password-recovery/{email}").await;
+    let server = server.iter().find(|span| span.name.starts_with("POST")).unwrap();
+    assert_eq!(hex(&server.parent_span_id), "b7ad6b7169203331");
+    let (job, mail) = (named("job email_token"), named("send mail"));
+    assert_eq!(mail.parent_span_id, job.span_id);
+    // Database operations are part of the trace, below the request and below the job.
+    let statements = |parent: &Span| {
+        let below = spans.iter().filter(|span| span.parent_span_id == parent.span_id);
+        below.filter(|span| span.name.starts_with("sea_orm")).count()
+    };
+    assert!(statements(server) > 0, "{spans:#?}");
+
+    process.terminate();
+    assert!(process.ended().await.success());
+    let log = process.rest_of_log();
+    let line = log.iter().find(|line| line.contains("request completed") && line.contains(TRACE));
+    assert!(line.unwrap_or_else(|| panic!("{log:#?}")).contains(&hex(&server.span_id)));
+    assert!(log.iter().any(|line| line.contains("job done") && line.contains(TRACE)), "{log:#?}");
+}
+
+#[tokio::test]
+async fn unreachable_collector_stops_neither_requests_nor_the_end() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let endpoint = format!("http://127.0.0.1:{}", free_port());
+    let mut process = Process::spawn(serve.env("APP__TELEMETRY__OTLP_ENDPOINT", endpoint));
+    log_in(process.address()).await;
+    process.terminate();
+    assert!(process.ended().await.success());
+}

@@ -1,0 +1,50 @@
+//! Slow statements.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keel::core::database::observe;
+use keel::entities::user::{Column, Entity};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use tracing::subscriber::set_default;
+use tracing_subscriber::fmt;
+
+use crate::support::database::TestDatabase;
+
+/// Collects a log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn log_of_a_query(slow: Duration) -> String {
+    let (database, log) = (TestDatabase::migrated().await, Log::default());
+    let mut db = database.connect().await;
+    observe(&mut db, slow);
+    let writer = log.clone();
+    let _log = set_default(fmt().with_writer(move || writer.clone()).finish());
+    Entity::find().filter(Column::Email.eq("ann@example.com")).one(&db).await.unwrap();
+    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+}
+
+#[tokio::test]
+async fn slow_statement_is_logged_without_its_values() {
+    let log = log_of_a_query(Duration::ZERO).await;
+    assert!(log.contains("slow statement") && log.contains("hashed_password"), "{log}");
+    assert!(!log.contains("ann@example.com"), "{log}");
+}
+
+#[tokio::test]
+async fn fast_statement_is_not_logged() {
+    let log = log_of_a_query(Duration::from_secs(60)).await;
+    assert!(!log.contains("slow statement"), "{log}");
+}

@@ -163,6 +163,8 @@ def main():
     run("psql", "--quiet", SERVER, "-c", "DROP DATABASE IF EXISTS keel_bench", "-c", "CREATE DATABASE keel_bench")
 
     quiet = {"RUST_LOG": "warn", "APP__RATE_LIMIT__ENABLED": "false", "APP__JOBS__IN_PROCESS": "false"}
+    # As many connections as the others have.
+    quiet["APP__DATABASE__MAX_CONNECTIONS"] = "10"
     # What the other two expect in a token.
     quiet["APP__AUTH__ISSUER"] = "keel"
     keel = Service("Keel", 8101, [str(binaries / "keel")], **quiet)

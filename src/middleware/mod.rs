@@ -23,10 +23,10 @@ mod trusted_host;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{BoxError, Router};
 use tower::ServiceBuilder;
 use tower::util::{BoxCloneSyncService, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -68,8 +68,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
 
     let stack = ServiceBuilder::new()
         .option_layer(metrics)
-        // The layers have response bodies of their own.
-        .map_response(|response: Response<_>| response.map(Body::new))
+        .map_response(boxed)
         // Secrets are marked before anything can print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE, X_API_KEY]))
         // `/items/` is `/items`, without a redirect.
@@ -82,6 +81,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, DATA_POLICY))
         // Outside everything that can refuse a request, so that a page can read why it was refused.
         .layer(cors::layer(&settings.cors))
+        .map_response(boxed)
         .layer(CompressionLayer::new().compress_when(worth_compressing()))
         // Everything below may return an error. Its body is written here.
         .layer(from_fn(errors::render_error))
@@ -93,6 +93,14 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         // Inside the router, which knows the route.
         .service(router.layer(MapRequestLayer::new(matched_route::record)));
     BoxCloneSyncService::new(stack)
+}
+
+/// Layers have response bodies of their own. That of the compression is large, and every layer above would move it.
+fn boxed<B>(response: Response<B>) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    response.map(Body::new)
 }
 
 /// Not images and fonts, which are compressed already, nor events, which would wait in the encoder for one another, nor

@@ -36,15 +36,12 @@ fn operation(sql: &str) -> &'static str {
 /// The connections of the pool: those in use, and those that are idle.
 #[must_use]
 pub fn connections(db: &Db) -> (u32, u32) {
-    let (open, idle) = match db.get_database_backend() {
-        DbBackend::Postgres => {
-            let pool = db.get_postgres_connection_pool();
-            (pool.size(), pool.num_idle())
-        }
-        _ => {
-            let pool = db.get_sqlite_connection_pool();
-            (pool.size(), pool.num_idle())
-        }
+    let (open, idle) = if db.get_database_backend() == DbBackend::Postgres {
+        let pool = db.get_postgres_connection_pool();
+        (pool.size(), pool.num_idle())
+    } else {
+        let pool = db.get_sqlite_connection_pool();
+        (pool.size(), pool.num_idle())
     };
     let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(open);
     (open - idle, idle)

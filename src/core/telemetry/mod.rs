@@ -9,7 +9,7 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -76,7 +76,7 @@ pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, Stri
         settings.metrics.port.map(|_| AcquireTimes.with_filter(filter_fn(AcquireTimes::is_about_acquiring)));
     // Fails when the log is already set up, as in tests.
     let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(filter).with_filter(is_logged))
+        .with(lines.with_filter(filter.and(is_logged)))
         .with(spans)
         .with(acquire_times)
         .try_init();

@@ -5,9 +5,9 @@
 //! [`TRACE`] is not in the log.
 
 use axum::http::{HeaderMap, HeaderName};
-use opentelemetry::KeyValue;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Key, KeyValue};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -47,11 +47,20 @@ pub(super) fn provider(settings: &TelemetrySettings) -> Result<Option<SdkTracerP
         .with_endpoint(endpoint)
         .build()
         .map_err(|error| format!("telemetry.otlp_endpoint: {error}"))?;
-    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-    let resource = Resource::builder().with_service_name(env!("CARGO_PKG_NAME")).with_attribute(version).build();
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_sampler(sampler);
-    Ok(Some(provider.with_resource(resource).build()))
+    Ok(Some(provider.with_resource(resource()).build()))
+}
+
+/// What describes the process in the trace. Without `OTEL_SERVICE_NAME` its name is that of the package.
+fn resource() -> Resource {
+    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let resource = Resource::builder().with_attribute(version.clone()).build();
+    let name = resource.get(&Key::from_static_str("service.name"));
+    if name.is_some_and(|name| !name.as_str().starts_with("unknown_service")) {
+        return resource;
+    }
+    Resource::builder().with_attribute(version).with_service_name(env!("CARGO_PKG_NAME")).build()
 }
 
 /// Makes a new span part of the trace that `traceparent` names, or of a new one, and writes the ids into its fields

@@ -61,6 +61,12 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
     let server = &settings.server;
     let request_timeout = Duration::from_secs(server.request_timeout_seconds);
     let is_traced = settings.telemetry.otlp_endpoint.is_some();
+    // Inside the router, which knows the route.
+    let router = if is_traced || settings.metrics.port.is_some() {
+        router.layer(MapRequestLayer::new(matched_route::record))
+    } else {
+        router
+    };
     let metrics = settings.metrics.port.map(|_| from_fn(metrics::measure));
     let rate_limit = limiter
         .limits_requests()
@@ -90,8 +96,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         .option_layer(rate_limit)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, request_timeout))
         .layer(ValidateRequestHeaderLayer::custom(BodyLimit::new(server)))
-        // Inside the router, which knows the route.
-        .service(router.layer(MapRequestLayer::new(matched_route::record)));
+        .service(router);
     BoxCloneSyncService::new(stack)
 }
 

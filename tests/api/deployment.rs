@@ -55,6 +55,19 @@ fn dashboard_and_alerts_name_metrics_that_exist() {
 }
 
 #[test]
+fn every_alert_has_a_section_in_the_operations_guide() {
+    let rules = fs::read_to_string(repository().join("deploy/prometheus/alerts.yml")).unwrap();
+    let guide = fs::read_to_string(repository().join("docs/operations.md")).unwrap();
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(!alerts.is_empty());
+    for alert in alerts {
+        assert!(guide.contains(&format!("\n### {alert}\n")), "{alert} has no section");
+        let link = format!("docs/operations.md#{}", alert.to_lowercase());
+        assert!(rules.contains(&link), "{alert} does not link to its section");
+    }
+}
+
+#[test]
 fn new_migration_becomes_the_last_one_of_the_list() {
     let folder = tempfile::tempdir().unwrap();
     for file in files_of(&repository().join("migrations")) {

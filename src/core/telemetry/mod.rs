@@ -63,22 +63,21 @@ pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, Stri
         LogFormat::Pretty => fmt::layer().with_target(false).with_ansi(std::io::stdout().is_terminal()).boxed(),
     };
     let is_logged = filter_fn(|metadata| is_free_of_secrets(metadata) && !traces::is_for_traces_alone(metadata));
+    // Not layers that are `None`: they would enable every span, whatever the filters of the others say.
+    let mut layers = vec![lines.with_filter(filter.and(is_logged)).boxed()];
     let provider = traces::provider(&settings.telemetry)?;
-    let spans = provider.as_ref().map(|provider| {
-        tracing_opentelemetry::layer()
+    if let Some(provider) = &provider {
+        let spans = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
             .with_location(false)
             .with_threads(false)
-            .with_tracked_inactivity(false)
-            .with_filter(filter_fn(traces::is_traced))
-    });
-    let acquire_times =
-        settings.metrics.port.map(|_| AcquireTimes.with_filter(filter_fn(AcquireTimes::is_about_acquiring)));
+            .with_tracked_inactivity(false);
+        layers.push(spans.with_filter(filter_fn(traces::is_traced)).boxed());
+    }
+    if settings.metrics.port.is_some() {
+        layers.push(AcquireTimes.with_filter(filter_fn(AcquireTimes::is_about_acquiring)).boxed());
+    }
     // Fails when the log is already set up, as in tests.
-    let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(filter.and(is_logged)))
-        .with(spans)
-        .with(acquire_times)
-        .try_init();
+    let _ = tracing_subscriber::registry().with(layers).try_init();
     Ok(Telemetry(provider))
 }

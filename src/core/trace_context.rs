@@ -11,6 +11,9 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Data that tracing systems add to the trace.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
+/// Longer ones need not be passed on (W3C Trace Context, section 3.3.1.5).
+const MAX_TRACESTATE_BYTES: usize = 512;
+
 /// The headers for calls to other services: the request's id and its trace.
 #[derive(Debug, Clone, Default)]
 pub struct TraceContext(HeaderMap);
@@ -19,8 +22,19 @@ impl TraceContext {
     /// The trace context of this request.
     #[must_use]
     pub fn of(request: &Parts) -> Self {
-        let names = [REQUEST_ID, TRACEPARENT, TRACESTATE].into_iter();
-        Self(names.filter_map(|name| Some((name.clone(), request.headers.get(&name)?.clone()))).collect())
+        let mut headers = HeaderMap::new();
+        let mut copy = |name: HeaderName, is_valid: fn(&[u8]) -> bool| {
+            let value = request.headers.get(&name).filter(|value| is_valid(value.as_bytes()));
+            value.map(|value| headers.insert(name, value.clone())).is_some()
+        };
+        // Checked by `middleware::request_id`.
+        copy(REQUEST_ID, |_| true);
+        if copy(TRACEPARENT, is_traceparent) {
+            copy(TRACESTATE, |state| {
+                state.len() <= MAX_TRACESTATE_BYTES && state.iter().all(|byte| (b' '..=b'~').contains(byte))
+            });
+        }
+        Self(headers)
     }
 
     /// The headers of a call that is made inside the current span. While traces are off, the client's `traceparent` is
@@ -33,4 +47,12 @@ impl TraceContext {
         }
         headers
     }
+}
+
+/// Whether the value has the form `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`.
+fn is_traceparent(value: &[u8]) -> bool {
+    let is_hex = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let lengths = [2, 32, 16, 2];
+    let parts: Vec<&[u8]> = value.split(|byte| *byte == b'-').collect();
+    parts.len() == lengths.len() && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
 }

@@ -31,7 +31,7 @@ impl BodyLimit {
 impl ValidateRequest<Body> for BodyLimit {
     type ResponseBody = Body;
 
-    /// Refuses a URI (414) or a declared body (413) that is too large. Any other body is limited while it is read:
+    /// Refuses a URI (414) or a declared body (413) that is too large, and unknown transfer codings (400). Any other body is limited while it is read:
     /// `read_body` in `validation::json` returns 413 over the size and 408 over the time.
     fn validate(&mut self, request: &mut Request<Body>) -> Result<(), Response> {
         if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES) {
@@ -39,6 +39,11 @@ impl ValidateRequest<Body> for BodyLimit {
         }
         if request.body().is_end_stream() {
             return Ok(());
+        }
+        // hyper reads any coding before `chunked`, but nothing here could decode it.
+        let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+            return Err(Error::BadRequest("The only supported transfer coding is chunked").into_response());
         }
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if length.is_some_and(|length: usize| length > self.bytes) {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
 
 use crate::core::telemetry::traces;
 
@@ -19,10 +20,24 @@ impl MatchedRoute {
     }
 }
 
+/// The method, if it is one that HTTP knows: clients may invent others, of any length.
+pub(super) fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
 /// Runs inside of the router.
 pub(super) fn record(request: Request) -> Request {
     if let Some(path) = request.extensions().get::<MatchedPath>() {
-        traces::rename_current(|| format!("{} {}", request.method(), path.as_str()));
+        traces::rename_current(|| format!("{} {}", method_name(request.method()), path.as_str()));
         if let Some(MatchedRoute(route)) = request.extensions().get() {
             let _ = route.set(path.clone());
         }

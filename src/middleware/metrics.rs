@@ -4,17 +4,16 @@ use std::time::Instant;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt;
 
-use super::matched_route::MatchedRoute;
+use super::matched_route::{MatchedRoute, method_name};
 
 /// Measures the time until the response starts, by method, route and status, and counts requests in flight and the
 /// bytes of responses.
 pub(super) async fn measure(mut request: Request, next: Next) -> Response {
-    let (start, method, route) = (Instant::now(), method(request.method()), MatchedRoute::default());
+    let (start, method, route) = (Instant::now(), method_name(request.method()), MatchedRoute::default());
     request.extensions_mut().insert(route.clone());
     let active = Active::new();
     let response = next.run(request).await;
@@ -23,20 +22,6 @@ pub(super) async fn measure(mut request: Request, next: Next) -> Response {
     let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
     metrics::histogram!("http_server_request_duration_seconds", &labels).record(start.elapsed());
     count_bytes(response, route)
-}
-
-/// Clients may invent methods.
-fn method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
 }
 
 /// A request in flight, until it is dropped: also when the client disconnects.

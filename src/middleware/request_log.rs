@@ -11,6 +11,7 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use super::matched_route::method_name;
 use crate::core::telemetry::{milliseconds, traces};
 use crate::core::trace_context::REQUEST_ID;
 
@@ -40,7 +41,7 @@ impl MakeSpan<Body> for RequestSpan {
         // Escaped, so that a path cannot forge a log line. Without the query string, which may hold secrets.
         let path = request.uri().path().escape_debug();
         let span = tracing::info_span!(
-            "request", id, method = %request.method(), %path,
+            "request", id, method = method_name(request.method()), %path,
             otel.kind = Empty, trace_id = Empty, span_id = Empty,
         );
         if self.is_traced {

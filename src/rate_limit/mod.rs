@@ -24,7 +24,7 @@ pub use self::quota::{Quota, RATELIMIT_LIMIT, RATELIMIT_REMAINING, RATELIMIT_RES
 /// What is limited per account and address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// A login or another check of a password. The account is the name as it was typed.
+    /// A login or another check of a password. The account is the user, or a name without a user.
     Login,
     /// A request that sends a mail. The account is its recipient or sender.
     Mail,

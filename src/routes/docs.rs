@@ -43,7 +43,8 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
         .layer(SetResponseHeaderLayer::overriding(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
         .layer(SetResponseHeaderLayer::overriding(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")));
     if !settings.server.docs {
-        return pages.layer(headers);
+        // `route_layer` needs a route. `layer` would also set the headers of the router's own 404.
+        return if pages.has_routes() { pages.route_layer(headers) } else { pages };
     }
     let json = Bytes::from(document.to_json().unwrap_or_default());
     let title = document.info.title.clone();
@@ -53,7 +54,7 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
         .route(&format!("{DOCS}/{{file}}"), get(swagger_file))
         // Built per request, because it is a megabyte that would stay in memory.
         .route(REDOC, get(async move || Html(redoc_page(&title))))
-        .layer(headers);
+        .route_layer(headers);
     let document = get(async || ([(header::CONTENT_TYPE, "application/json")], json));
     if settings.server.fastapi_dashboard {
         pages = pages.route(&format!("{API}{OPENAPI}"), document.clone());

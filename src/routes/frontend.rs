@@ -23,6 +23,8 @@ const ASSETS: &str = "/assets/";
 const RESERVED: [&str; 6] = ["/api", "/health", "/.well-known", DOCS, REDOC, OPENAPI];
 /// No file system has longer names, in bytes.
 const MAX_NAME_BYTES: usize = 255;
+/// Linux allows 4096 bytes for a path with its folder.
+const MAX_PATH_BYTES: usize = 1024;
 
 /// What the pages may load: everything from this server, and images that they make themselves.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -116,7 +118,7 @@ fn may_be_served(path: &str) -> bool {
     let is_file_name = |name: &str| {
         !name.starts_with('.') && name.len() <= MAX_NAME_BYTES && !name.contains(|c: char| c.is_control() || c == '\\')
     };
-    !is_reserved && path.split('/').all(is_file_name)
+    !is_reserved && path.len() <= MAX_PATH_BYTES && path.split('/').all(is_file_name)
 }
 
 /// Whether a file's name ends with eight characters of a hash, as bundlers write them: `index-CxpDudTf.js`. When in doubt

@@ -78,7 +78,8 @@ async fn token(
 ) -> Result<Json<Token>> {
     match form {
         TokenForm::Login(form) => {
-            let attempt = limiter.attempt(Action::Login, &form.username, client.address).await?;
+            let account = login::quota_of_name(&accounts.db, &form.username).await?;
+            let attempt = limiter.attempt(Action::Login, &account, client.address).await?;
             let token = login::login(&accounts, &client, form).await?;
             attempt.succeeded().await;
             Ok(Json(token))

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::rate_limit::{Action, Attempt, Limiter};
 use crate::schemas::password::Password;
+use crate::services::account::login::quota_of_user;
 use crate::services::account::reauthentication::SessionUser;
 
 /// Counts the password of a request, if it has one, as a login attempt on the caller's account. The handler calls
@@ -18,6 +19,6 @@ pub(super) async fn password_attempt<'a>(
     if current_password.is_none() {
         return Ok(None);
     }
-    let attempt = limiter.attempt(Action::Login, &caller.user.id.to_string(), caller.client.address).await?;
+    let attempt = limiter.attempt(Action::Login, &quota_of_user(caller.user.id), caller.client.address).await?;
     Ok(Some(attempt))
 }

@@ -20,6 +20,7 @@ use crate::schemas::user::{
     AccountDeletion, PasswordUpdate, UserCreate, UserPage, UserPath, UserRead, UserRegister, UserUpdate, UserUpdateMe,
 };
 use crate::services::account::AccountContext;
+use crate::services::account::login::quota_of_user;
 use crate::services::account::reauthentication::SessionUser;
 use crate::services::account::user::{self, Actor, Creator};
 use crate::state::AppState;
@@ -174,7 +175,7 @@ async fn update_password_me(
     CurrentSession { user, session, .. }: CurrentSession<ME>,
     ValidJson(data): ValidJson<PasswordUpdate>,
 ) -> Result<Json<Message>> {
-    let attempt = limiter.attempt(Action::Login, &user.id.to_string(), client.address).await?;
+    let attempt = limiter.attempt(Action::Login, &quota_of_user(user.id), client.address).await?;
     user::update_password(&accounts, SessionUser { user: &user, session, client: &client }, data).await?;
     attempt.succeeded().await;
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))

@@ -52,13 +52,14 @@ pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, re
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let connection = serve_connection(stream, peer, app.clone(), settings.clone(), readiness.clone());
+                let writes = Writes { tasks: connections.clone(), permit: Arc::new(permit) };
+                let connection =
+                    serve_connection(stream, peer, app.clone(), settings.clone(), readiness.clone(), writes);
                 connections.spawn(async move {
                     let open = metrics::gauge!("http_server_connections");
                     open.increment(1);
                     connection.await;
                     open.decrement(1);
-                    drop(permit);
                 });
             }
             Err(error) => {
@@ -94,25 +95,50 @@ async fn accept(
     }
 }
 
+/// What a request that may change something holds until it is done, even if its connection is closed before.
+#[derive(Clone)]
+struct Writes {
+    /// The server waits for them before it ends.
+    tasks: TaskTracker,
+    /// The connection counts towards `max_connections`.
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
 /// Runs a request that may change something on a task of its own, so that it completes even if the client disconnects
 /// meanwhile: hyper drops the requests of a closed connection. A page that sends a form and is left at once would lose
 /// the form, or not, depending on the moment.
-async fn respond(app: App, request: Request<Body>) -> io::Result<Response<Body>> {
+async fn respond(app: App, request: Request<Body>, writes: Writes) -> io::Result<Response<Body>> {
     let is_safe = request.method().is_safe();
     let response = app.oneshot(request);
-    let Ok(response) = if is_safe { response.await } else { tokio::spawn(response).await? };
+    if is_safe {
+        let Ok(response) = response.await;
+        return Ok(response);
+    }
+    let Writes { tasks, permit } = writes;
+    let completed = tasks.spawn(async move {
+        let _permit = permit;
+        response.await
+    });
+    let Ok(response) = completed.await?;
     Ok(response)
 }
 
 /// Serves the requests of one connection.
-async fn serve_connection(stream: TcpStream, peer: Peer, app: App, settings: ServerSettings, readiness: Readiness) {
+async fn serve_connection(
+    stream: TcpStream,
+    peer: Peer,
+    app: App,
+    settings: ServerSettings,
+    readiness: Readiness,
+    writes: Writes,
+) {
     let mut stream = TimeoutStream::new(stream);
     // For clients that do not read their response.
     stream.set_write_timeout(Some(Duration::from_secs(settings.body_timeout_seconds)));
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        respond(app.clone(), request)
+        respond(app.clone(), request, writes.clone())
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

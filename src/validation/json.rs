@@ -110,9 +110,15 @@ fn is_json(request: &Request) -> bool {
 /// # Errors
 /// 413 over the size, 408 over the time, 400 if the client ends it early.
 pub async fn read_body(request: Request) -> Result<Bytes> {
-    let error = match request.into_body().collect().await {
-        Ok(body) => return Ok(body.to_bytes()),
-        Err(error) => error,
+    let mut body = request.into_body();
+    // Into one buffer: a client may send a chunk for every byte.
+    let mut bytes = Vec::new();
+    let error = loop {
+        match body.frame().await {
+            Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().map(AsRef::as_ref).unwrap_or_default()),
+            Some(Err(error)) => break error,
+            None => return Ok(bytes.into()),
+        }
     };
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(error) = cause {

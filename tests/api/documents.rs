@@ -82,6 +82,13 @@ async fn authorize_button_uses_the_login_route() {
 }
 
 #[tokio::test]
+async fn unknown_path_has_the_policy_of_data() {
+    let app = TestApp::start().await;
+    let answer = app.anonymous().get("/nowhere").await;
+    assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+}
+
+#[tokio::test]
 async fn chat_page_exists_only_in_development() {
     let app = TestApp::start().await;
     let answer = app.anonymous().get("/chat").await;

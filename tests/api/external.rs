@@ -70,6 +70,27 @@ async fn call_carries_request_id_and_trace_but_no_credentials() {
 }
 
 #[tokio::test]
+async fn malformed_trace_headers_are_not_passed_on() {
+    let server = MockServer::start().await;
+    let (_app, ann) = with_upstream(server.uri(), 5, 0).await;
+    Mock::given(any()).respond_with(json_response(json!(1))).mount(&server).await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let long = "k=".to_owned() + &"v".repeat(600);
+    for headers in [
+        [("traceparent", "00-KETTLE"), ("tracestate", "k=v")],
+        [("traceparent", &trace[..54]), ("tracestate", "k=v")],
+        [("traceparent", trace), ("tracestate", &long)],
+    ] {
+        ann.send(Method::GET, "/external-data", &headers, "".into()).await.ok::<Value>();
+        let requests = server.received_requests().await.unwrap();
+        assert!(!requests.last().unwrap().headers.contains_key("tracestate"), "{headers:?}");
+    }
+    let headers = [("traceparent", trace), ("tracestate", "k=v")];
+    ann.send(Method::GET, "/external-data", &headers, "".into()).await.ok::<Value>();
+    assert_eq!(server.received_requests().await.unwrap().last().unwrap().headers["tracestate"], "k=v");
+}
+
+#[tokio::test]
 async fn outage_is_retried() {
     let server = MockServer::start().await;
     let (_app, ann) = with_upstream(server.uri(), 5, 2).await;

@@ -154,6 +154,7 @@ async fn paths_that_leave_the_folder_and_hidden_files_are_not_found() {
     let folder = built();
     let app = app(folder.path()).await;
     let too_long = format!("/{}", "x".repeat(300));
+    let too_deep = format!("/{}", "x/".repeat(2500));
     for path in [
         "/../secret.txt",
         "/%2e%2e/secret.txt",
@@ -168,6 +169,7 @@ async fn paths_that_leave_the_folder_and_hidden_files_are_not_found() {
         "/x%00.js",
         "/%ff",
         &too_long,
+        &too_deep,
     ] {
         get(&app, path).await.is_not_found();
     }

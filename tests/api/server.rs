@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::routing::get;
+use axum::routing::{any, get};
 use hyper::body::Frame;
 use keel::core::config::ServerSettings;
 use keel::server::Readiness;
@@ -52,13 +52,18 @@ fn gated() -> (Router, Gate) {
         gate.acquire().await.unwrap().forget();
         "through"
     };
-    (Router::new().route("/", get(async || "hello")).route("/gate", get(wait)), Gate { opened, entered })
+    (Router::new().route("/", get(async || "hello")).route("/gate", any(wait)), Gate { opened, entered })
 }
 
 impl Gate {
     /// Waits until the handler runs.
     async fn entered(&mut self) {
         timeout(TIMEOUT, self.entered.recv()).await.expect("the handler runs").unwrap();
+    }
+
+    /// Whether the handler has ended.
+    fn is_passed(&self) -> bool {
+        self.opened.available_permits() == 0
     }
 
     fn open(&self) {

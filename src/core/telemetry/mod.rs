@@ -18,8 +18,8 @@ use super::config::{LogFormat, Settings};
 
 /// The filter without `RUST_LOG`.
 const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
-/// Targets that log secrets at the TRACE level: the database's URL, and the bytes of TLS handshakes.
-const SECRET_LOGGING_TARGETS: [&str; 2] = ["sea_orm::driver", "rustls"];
+/// Targets that log secrets at the TRACE level: URLs with passwords, the bytes of TLS handshakes, and messages.
+const SECRET_LOGGING_TARGETS: [&str; 5] = ["sea_orm::driver", "rustls", "hyper_util", "reqwest", "tungstenite"];
 /// How long the last spans may take to be sent when the process ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -8,13 +8,29 @@ use super::AccountContext;
 use super::audit_event::{self, Event};
 use super::{session, user};
 use crate::core::client::Client;
-use crate::core::database::begin_write;
+use crate::core::database::{Db, begin_write};
 use crate::core::security::Verdict;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Error, Result};
 use crate::schemas::audit_event::AuditKind;
 use crate::schemas::login::{LoginForm, Token};
 use crate::schemas::scope::Scopes;
+
+/// What guesses of a user's password are counted by.
+#[must_use]
+pub fn quota_of_user(id: Uuid) -> String {
+    format!("user:{id}")
+}
+
+/// What failed logins with this name are counted by: the user, whether they are named by email or username, or the name
+/// itself if there is no such user.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn quota_of_name(db: &Db, name: &str) -> Result<String> {
+    let user = user::find_by_login(db, name).await?;
+    Ok(user.map_or_else(|| format!("name:{name}"), |user| quota_of_user(user.id)))
+}
 
 /// Opens a session for the user with this username or email and password.
 ///

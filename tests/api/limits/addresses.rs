@@ -1,10 +1,13 @@
 //! Limits by where a request comes from.
 
-use axum::http::StatusCode;
+use std::net::SocketAddr;
+
+use axum::http::{Request, StatusCode};
 use chrono::TimeDelta;
 use keel::schemas::audit_event::AuditEventPage;
 use keel::schemas::login::Token;
 use keel::schemas::user::UserRead;
+use keel::server::Peer;
 use serde_json::json;
 
 use super::{is_too_many, limited, log_in, post_from};
@@ -152,9 +155,9 @@ async fn known_networks_are_shared_by_processes_through_redis() {
     };
     // Redis outlives the test.
     let name = format!("ann-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
-    let (one, other) = (process().await, process().await);
+    let (one, mut other) = (process().await, process().await);
+    other.app = one.elsewhere().await;
     one.user(&name).await;
-    other.user(&name).await;
     log_in(&one, &name, PASSWORD, HOME, &[]).await.ok::<Token>();
     assert_eq!(guess(&other, &name, ATTACKER).await, 5);
     is_too_many(&log_in(&one, &name, PASSWORD, ATTACKER, &[]).await);
@@ -179,4 +182,37 @@ async fn signups_over_quota_from_one_address_get_429() {
     assert!(number < 60, "{number}");
     is_too_many(&sign_up(1000, "192.0.2.1").await);
     sign_up(1001, "192.0.2.2").await.created::<UserRead>();
+}
+
+#[tokio::test]
+async fn guesses_with_a_stolen_token_do_not_lock_the_owner_out() {
+    let app = limited().await;
+    app.user("ann").await;
+    let token: Token = log_in(&app, "ann", PASSWORD, "192.0.2.1", &[]).await.ok();
+    let change = async |current: &str, peer: &str| {
+        let body = json!({ "current_password": current, "new_password": "kettle with a blue lid" });
+        let request = Request::patch("/api/v1/users/me/password")
+            .header("host", "testserver")
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {}", token.access_token))
+            .extension(Peer(SocketAddr::new(peer.parse().unwrap(), 1234)));
+        app.anonymous().request(request.body(body.to_string().into()).unwrap()).await
+    };
+    for _ in 0..5 {
+        change("kettle without a lid", "192.0.2.9").await.expect(StatusCode::BAD_REQUEST);
+    }
+    is_too_many(&change(PASSWORD, "192.0.2.9").await);
+    change(PASSWORD, "192.0.2.1").await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn email_and_username_of_a_user_share_a_quota() {
+    let app = limited().await;
+    app.user("ann").await;
+    for name in ["ann", "ANN", "ann@example.com", "Ann@Example.com", "ann"] {
+        log_in(&app, name, "kettle with a lid", "192.0.2.1", &[]).await.expect(StatusCode::BAD_REQUEST);
+    }
+    for name in ["ann", "ann@example.com"] {
+        is_too_many(&log_in(&app, name, PASSWORD, "192.0.2.1", &[]).await);
+    }
 }

@@ -40,6 +40,18 @@ async fn ambiguous_request_is_refused_and_the_connection_closed() {
     }
 }
 
+/// hyper reads these as chunked.
+#[tokio::test]
+async fn transfer_coding_before_chunked_is_refused() {
+    let server = TestApp::start().await.listen().await;
+    for headers in ["Transfer-Encoding: foo, chunked\r\n", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"]
+    {
+        let mut client = server.connect().await;
+        client.send(format!("POST /token HTTP/1.1\r\nHost: testserver\r\n{headers}\r\n0\r\n\r\n")).await;
+        assert_eq!(client.answer().await.status, 400, "{headers}");
+    }
+}
+
 #[tokio::test]
 async fn content_length_beside_transfer_encoding_gets_one_response_and_a_closed_connection() {
     let server = echo().await;

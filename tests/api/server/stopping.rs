@@ -45,6 +45,21 @@ async fn draining_process_is_not_ready_and_still_serves() {
 }
 
 #[tokio::test]
+async fn write_whose_client_has_left_is_completed() {
+    let (router, mut gate) = gated();
+    let server = start(router, |_| {}).await;
+    let mut client = server.connect().await;
+    client.send("POST /gate HTTP/1.1\r\nHost: testserver\r\n\r\n").await;
+    gate.entered().await;
+    drop(client);
+    server.signal();
+    refuses_connections(&server).await;
+    gate.open();
+    server.ended().await;
+    assert!(gate.is_passed(), "the handler has ended");
+}
+
+#[tokio::test]
 async fn request_in_flight_gets_its_response() {
     let (router, mut gate) = gated();
     let server = start(router, |_| {}).await;

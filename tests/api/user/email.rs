@@ -103,6 +103,15 @@ async fn email_change_fails_when_another_process_ended_the_session() {
 }
 
 #[tokio::test]
+async fn wrong_password_is_refused_even_if_none_is_needed() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let body = json!({ "full_name": "Ann", "current_password": "kettle without a lid" });
+    change(&ann, body).await.error(StatusCode::BAD_REQUEST);
+    change(&ann, json!({ "full_name": "Ann", "current_password": PASSWORD })).await.ok::<UserRead>();
+}
+
+#[tokio::test]
 async fn email_change_counts_and_records_wrong_passwords() {
     let app = TestApp::with(|settings| {
         settings.rate_limit.enabled = true;

@@ -22,13 +22,15 @@ use crate::services::account::verification::notify_old_address;
 ///
 /// # Errors
 /// 401 if the user was deleted or the session ended in the meantime; 409 when email or username are taken; for a new
-/// email address also 400 for a wrong password and 403 without a recent login.
+/// email address also 403 without a recent login; 400 for a wrong password.
 pub async fn update_me(accounts: &AccountContext, caller: SessionUser<'_>, data: UserUpdateMe) -> Result<UserRead> {
     let UserUpdateMe { email, current_password, username, full_name, age, address } = data;
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != caller.user.email);
-    let reauthentication = match email {
-        Some(_) => Some(Reauthentication::check(accounts, caller, current_password).await?),
-        None => None,
+    // A password that is sent is checked, whether it is needed or not: the request counts as a guess.
+    let reauthentication = if email.is_some() || current_password.is_some() {
+        Some(Reauthentication::check(accounts, caller, current_password).await?)
+    } else {
+        None
     };
     let transaction = begin_write(&accounts.db).await?;
     let old = lock(&transaction, caller.user.id).await?.filter(|user| user.is_active).ok_or(Error::Unauthorized)?;

@@ -227,7 +227,10 @@ impl From<DbErr> for Error {
 
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
-        Self::internal(error)
+        match error {
+            HashError::Overloaded => Self::Unavailable(error.to_string().into()),
+            HashError::Failed(_) => Self::internal(error),
+        }
     }
 }
 

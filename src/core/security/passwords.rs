@@ -11,14 +11,23 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::core::config::AuthSettings;
 
-/// Hashing failed for lack of memory or threads, never because of the password.
+/// Passwords that may wait for their hash. Two cores hash about a hundred in a second.
+const MAX_WAITING: usize = 1000;
+
+/// Why a password was not hashed. Never because of the password.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot hash a password: {0}")]
-pub struct HashError(String);
+pub enum HashError {
+    /// Too many others are waiting.
+    #[error("{MAX_WAITING} passwords wait for their hashes")]
+    Overloaded,
+    /// Memory or threads are lacking.
+    #[error("cannot hash a password: {0}")]
+    Failed(String),
+}
 
 impl HashError {
     fn new(cause: impl std::fmt::Display) -> Self {
-        Self(cause.to_string())
+        Self::Failed(cause.to_string())
     }
 }
 
@@ -30,6 +39,7 @@ pub struct Passwords(Arc<Inner>);
 
 struct Inner {
     permits: Arc<Semaphore>,
+    queue: Semaphore,
     argon2: Argon2<'static>,
     min_length: usize,
     /// Verified in place of an unknown user's hash, so that the response takes as long as for a known one. It has the
@@ -71,6 +81,7 @@ impl Passwords {
         let lanes = Params::DEFAULT_P_COST;
         Ok(Self(Arc::new(Inner {
             permits: Arc::new(Semaphore::new(settings.hash_concurrency)),
+            queue: Semaphore::new(MAX_WAITING),
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             min_length: settings.password_min_length,
             dummy_hash: format!(
@@ -84,7 +95,7 @@ impl Passwords {
     /// the user's email, username and name, which an attacker may know.
     ///
     /// # Errors
-    /// For lack of memory or threads.
+    /// When too many passwords wait, and for lack of memory or threads.
     pub async fn hash(
         &self,
         password: SecretString,
@@ -101,7 +112,7 @@ impl Passwords {
     /// Hashes a password without checking its strength.
     ///
     /// # Errors
-    /// For lack of memory or threads.
+    /// When too many passwords wait, and for lack of memory or threads.
     pub async fn hash_unchecked(&self, password: SecretString) -> Result<String> {
         let inner = Arc::clone(&self.0);
         self.off_thread(move || inner.hash_now(&password)).await?
@@ -111,7 +122,7 @@ impl Passwords {
     /// work.
     ///
     /// # Errors
-    /// For lack of memory or threads.
+    /// When too many passwords wait, and for lack of memory or threads.
     pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<Verdict> {
         let inner = Arc::clone(&self.0);
         self.off_thread(move || {
@@ -122,9 +133,10 @@ impl Passwords {
     }
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let place = self.0.queue.try_acquire().map_err(|_| HashError::Overloaded)?;
         let waiting = Counted::in_state("waiting");
         let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(HashError::new)?;
-        drop(waiting);
+        drop((waiting, place));
         let running = Counted::in_state("running");
         let work = move || {
             // Held until the hash is done: an aborted request must not admit another hash meanwhile.
@@ -209,6 +221,16 @@ fn weakness(password: &str, own: &[String], min_length: usize) -> Option<Weaknes
 mod tests {
     use super::*;
     use crate::core::config::{Sources, load};
+
+    #[tokio::test]
+    async fn password_beyond_the_queue_is_refused_at_once() {
+        let passwords = Passwords::new(&load(&Sources::default()).unwrap().auth).unwrap();
+        let places = passwords.0.queue.try_acquire_many(u32::try_from(MAX_WAITING).unwrap()).unwrap();
+        let verify = || passwords.verify(SecretString::from("password"), None);
+        assert!(matches!(verify().await, Err(HashError::Overloaded)));
+        drop(places);
+        assert_eq!(verify().await.unwrap(), Verdict::Wrong);
+    }
 
     #[test]
     fn dummy_hash_costs_as_much_as_a_real_one() {

@@ -64,9 +64,9 @@ fn options(settings: &DatabaseSettings) -> Result<ConnectOptions, DbErr> {
     Ok(options)
 }
 
-/// Events for `telemetry::acquire_times`. They cost nothing while it does not listen.
+/// Events for `telemetry::acquire_times`. They cost nothing while it does not listen, and the log leaves them out.
 fn report_acquire_times<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
-    options.acquire_time_level(tracing::log::LevelFilter::Trace)
+    options.acquire_time_level(tracing::log::LevelFilter::Info)
 }
 
 fn create_folder(path: &str) -> Result<(), DbErr> {

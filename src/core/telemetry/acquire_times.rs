@@ -8,15 +8,13 @@ use tracing_subscriber::layer::Context;
 /// Taking a connection that is free takes less, in seconds.
 const LONGEST_WITHOUT_WAITING: f64 = 0.001;
 
+/// Whether the driver reports that a connection was taken from the pool.
+pub(super) fn is_about_acquiring(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == "sqlx::pool::acquire"
+}
+
 /// Reads the events of the driver.
 pub(super) struct AcquireTimes;
-
-impl AcquireTimes {
-    /// Whether the driver reports that a connection was taken from the pool.
-    pub(super) fn is_about_acquiring(metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::pool::acquire"
-    }
-}
 
 impl<S: Subscriber> Layer<S> for AcquireTimes {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

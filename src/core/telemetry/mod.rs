@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::subscriber::Interest;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, dynamic_filter_fn};
+use tracing_subscriber::layer::Filter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -49,6 +51,17 @@ impl Drop for Telemetry {
     }
 }
 
+/// A filter that is asked for each event that it may enable. If the answers were cached, as those of `filter_fn`, an event
+/// would be lost whenever the driver has just asked whether another level is enabled:
+/// <https://github.com/tokio-rs/tracing/issues/2519>.
+fn by_metadata<S>(most_verbose: LevelFilter, is_enabled: fn(&Metadata<'_>) -> bool) -> impl Filter<S> {
+    dynamic_filter_fn(move |metadata, _| is_enabled(metadata))
+        .with_callsite_filter(
+            move |metadata| if is_enabled(metadata) { Interest::sometimes() } else { Interest::never() },
+        )
+        .with_max_level_hint(most_verbose)
+}
+
 /// Writes log lines to standard output, and sends traces if `telemetry.otlp_endpoint` is set. `filter` is the value of
 /// `RUST_LOG`: it is for log lines alone.
 ///
@@ -62,7 +75,11 @@ pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, Stri
         }
         LogFormat::Pretty => fmt::layer().with_target(false).with_ansi(std::io::stdout().is_terminal()).boxed(),
     };
-    let is_logged = filter_fn(|metadata| is_free_of_secrets(metadata) && !traces::is_for_traces_alone(metadata));
+    let is_logged = by_metadata(LevelFilter::TRACE, |metadata| {
+        is_free_of_secrets(metadata)
+            && !traces::is_for_traces_alone(metadata)
+            && !acquire_times::is_about_acquiring(metadata)
+    });
     // Not layers that are `None`: they would enable every span, whatever the filters of the others say.
     let mut layers = vec![lines.with_filter(filter.and(is_logged)).boxed()];
     let provider = traces::provider(&settings.telemetry)?;
@@ -72,10 +89,11 @@ pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, Stri
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false);
-        layers.push(spans.with_filter(filter_fn(traces::is_traced)).boxed());
+        layers.push(spans.with_filter(by_metadata(LevelFilter::INFO, traces::is_traced)).boxed());
     }
     if settings.metrics.port.is_some() {
-        layers.push(AcquireTimes.with_filter(filter_fn(AcquireTimes::is_about_acquiring)).boxed());
+        let is_about_acquiring = by_metadata(LevelFilter::INFO, acquire_times::is_about_acquiring);
+        layers.push(AcquireTimes.with_filter(is_about_acquiring).boxed());
     }
     // Fails when the log is already set up, as in tests.
     let _ = tracing_subscriber::registry().with(layers).try_init();

@@ -208,6 +208,36 @@ async fn trace_goes_from_the_client_through_request_and_job_to_the_mail() {
     assert!(log.iter().any(|line| line.contains("job done") && line.contains(TRACE)), "{log:#?}");
 }
 
+/// The driver asks whether a level is enabled without an event. With some filters the next event would be lost:
+/// <https://github.com/tokio-rs/tracing/issues/2519>.
+#[tokio::test]
+async fn every_request_is_logged() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let address = process.address();
+    let token = log_in(address).await;
+    let clients: Vec<_> = (0..5)
+        .map(|_| {
+            let head = format!(
+                "POST /api/v1/items HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}"
+            );
+            tokio::spawn(async move {
+                for _ in 0..8 {
+                    assert_eq!(request(address, &head, r#"{"title": "Kettle"}"#).await.status, 201);
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    process.terminate();
+    assert!(process.ended().await.success());
+    let log = process.rest_of_log();
+    let logged = log.iter().filter(|line| line.contains("path=/api/v1/items") && line.contains("request completed"));
+    assert_eq!(logged.count(), 40, "{log:#?}");
+}
+
 #[tokio::test]
 async fn unreachable_collector_stops_neither_requests_nor_the_end() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);

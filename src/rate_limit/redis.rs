@@ -66,11 +66,16 @@ impl Redis {
         Ok(Some(Self { connection, prefix, retry_at: Arc::default(), start: Instant::now() }))
     }
 
-    /// Whether Redis responds to a ping.
+    /// Whether Redis responds to a ping. If so, the next call is made at once: a process that is no longer `degraded`
+    /// shares its limits.
     pub(super) async fn responds(&self) -> bool {
         let mut connection = self.connection.clone();
         let ping = redis::cmd("PING");
-        matches!(timeout(TIMEOUT, ping.query_async::<()>(&mut connection)).await, Ok(Ok(())))
+        let responds = matches!(timeout(TIMEOUT, ping.query_async::<()>(&mut connection)).await, Ok(Ok(())));
+        if responds && self.retry_at.load(Ordering::Relaxed) > 0 {
+            self.retry_at.store(1, Ordering::Relaxed);
+        }
+        responds
     }
 
     /// Charges the quota. `None` while Redis does not respond.

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -39,11 +40,24 @@ const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// How long to wait after a failed accept, as when the process has no file descriptors left.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// How long a new connection may take for its first request once the server stops.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Serves until [`Readiness::stopping`], then lets every connection finish its request. Returns when the last one is
 /// closed. The caller sets the deadline for that.
 pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, readiness: Readiness) {
     let permits = Arc::new(Semaphore::new(settings.max_connections));
     let connections = TaskTracker::new();
+    let start = |stream, peer, permit| {
+        let writes = Writes { tasks: connections.clone(), permit: Arc::new(permit) };
+        let connection = serve_connection(stream, peer, app.clone(), settings.clone(), readiness.clone(), writes);
+        connections.spawn(async move {
+            let open = metrics::gauge!("http_server_connections");
+            open.increment(1);
+            connection.await;
+            open.decrement(1);
+        });
+    };
     let mut stopping = pin!(readiness.stopping());
     loop {
         let accepted = tokio::select! {
@@ -51,22 +65,16 @@ pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, re
             accepted = accept(&listener, &permits) => accepted,
         };
         match accepted {
-            Ok((stream, peer, permit)) => {
-                let writes = Writes { tasks: connections.clone(), permit: Arc::new(permit) };
-                let connection =
-                    serve_connection(stream, peer, app.clone(), settings.clone(), readiness.clone(), writes);
-                connections.spawn(async move {
-                    let open = metrics::gauge!("http_server_connections");
-                    open.increment(1);
-                    connection.await;
-                    open.decrement(1);
-                });
-            }
+            Ok((stream, peer, permit)) => start(stream, peer, permit),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
+    }
+    // Clients that are in the system's queue have connected already: closing the listener would reset them.
+    while let Some(Ok((stream, peer, permit))) = accept(&listener, &permits).now_or_never() {
+        start(stream, peer, permit);
     }
     drop(listener);
     connections.close();
@@ -107,19 +115,25 @@ struct Writes {
 /// Runs a request that may change something on a task of its own, so that it completes even if the client disconnects
 /// meanwhile: hyper drops the requests of a closed connection. A page that sends a form and is left at once would lose
 /// the form, or not, depending on the moment.
-async fn respond(app: App, request: Request<Body>, writes: Writes) -> io::Result<Response<Body>> {
+///
+/// While the process drains, the response closes the connection. Otherwise a proxy might use the connection again at the
+/// moment at which the server closes it.
+async fn respond(app: App, request: Request<Body>, writes: Writes, readiness: Readiness) -> io::Result<Response<Body>> {
     let is_safe = request.method().is_safe();
     let response = app.oneshot(request);
-    if is_safe {
-        let Ok(response) = response.await;
-        return Ok(response);
-    }
-    let Writes { tasks, permit } = writes;
-    let completed = tasks.spawn(async move {
-        let _permit = permit;
+    let Ok(mut response) = if is_safe {
         response.await
-    });
-    let Ok(response) = completed.await?;
+    } else {
+        let Writes { tasks, permit } = writes;
+        let completed = tasks.spawn(async move {
+            let _permit = permit;
+            response.await
+        });
+        completed.await?
+    };
+    if readiness.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     Ok(response)
 }
 
@@ -135,10 +149,13 @@ async fn serve_connection(
     let mut stream = TimeoutStream::new(stream);
     // For clients that do not read their response.
     stream.set_write_timeout(Some(Duration::from_secs(settings.body_timeout_seconds)));
+    let (draining, first_request) = (readiness.clone(), Arc::new(Notify::new()));
+    let has_request = Arc::clone(&first_request);
     let service = service_fn(move |request: Request<Incoming>| {
+        has_request.notify_one();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        respond(app.clone(), request, writes.clone())
+        respond(app.clone(), request, writes.clone(), draining.clone())
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -152,8 +169,15 @@ async fn serve_connection(
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = readiness.stopping() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            // hyper would close a connection without any request at once, although the first one may be on its way.
+            let first_request = timeout(FIRST_REQUEST_TIMEOUT, first_request.notified());
+            tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                _ = first_request => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
         }
     };
     if let Err(error) = outcome {

@@ -45,6 +45,38 @@ async fn draining_process_is_not_ready_and_still_serves() {
 }
 
 #[tokio::test]
+async fn draining_process_closes_each_connection_with_its_next_response() {
+    let (router, _gate) = gated();
+    let server = start(router, |settings| settings.drain_delay_seconds = 600).await;
+    let mut client = server.connect().await;
+    assert_eq!(client.get("/").await.header("connection"), None);
+    server.signal();
+    let closed = async {
+        while client.get("/").await.header("connection") != Some("close") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(TIMEOUT, closed).await.expect("a response closes the connection");
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn first_request_of_a_new_connection_is_answered() {
+    let (router, mut gate) = gated();
+    let server = start(router, |_| {}).await;
+    let mut waiting = at_the_gate(&server).await;
+    gate.entered().await;
+    let mut new = server.connect().await;
+    server.signal();
+    refuses_connections(&server).await;
+    let answer = new.get("/").await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    gate.open();
+    assert_eq!(waiting.answer().await.status, 200);
+    server.ended().await;
+}
+
+#[tokio::test]
 async fn write_whose_client_has_left_is_completed() {
     let (router, mut gate) = gated();
     let server = start(router, |_| {}).await;

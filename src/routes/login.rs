@@ -18,7 +18,7 @@ use crate::schemas::message::{ErrorRead, LoginErrorRead};
 use crate::schemas::scope::ANY;
 use crate::schemas::user::UserRead;
 use crate::services::account::AccountContext;
-use crate::services::account::{login, session};
+use crate::services::account::{login, session, user};
 use crate::state::AppState;
 use crate::validation::ValidJson;
 
@@ -78,9 +78,10 @@ async fn token(
 ) -> Result<Json<Token>> {
     match form {
         TokenForm::Login(form) => {
-            let account = login::quota_of_name(&accounts.db, &form.username).await?;
-            let attempt = limiter.attempt(Action::Login, &account, client.address).await?;
-            let token = login::login(&accounts, &client, form).await?;
+            let user = user::find_by_login(&accounts.db, &form.username).await?;
+            let quota = login::quota_of_login(user.as_ref(), &form.username);
+            let attempt = limiter.attempt(Action::Login, &quota, client.address).await?;
+            let token = login::login(&accounts, &client, user, form).await?;
             attempt.succeeded().await;
             Ok(Json(token))
         }

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
-use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -73,10 +72,10 @@ pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, re
         }
     }
     // Clients that are in the system's queue have connected already: closing the listener would reset them.
-    while let Some(Ok((stream, peer, permit))) = accept(&listener, &permits).now_or_never() {
+    for (stream, peer) in queued(listener) {
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { break };
         start(stream, peer, permit);
     }
-    drop(listener);
     connections.close();
     tracing::info!(open = connections.len(), "no new connections");
     connections.wait().await;
@@ -101,6 +100,20 @@ async fn accept(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The connections in the system's queue. Read with the system's own call: tokio's could report an empty queue before it
+/// has heard of the last connections.
+fn queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, Peer)> {
+    let listener = listener.into_std().ok();
+    std::iter::from_fn(move || {
+        // Does not block: there is an error when the queue is empty.
+        let (stream, peer) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        let stream = TcpStream::from_std(stream).ok()?;
+        let _ = stream.set_nodelay(true);
+        Some((stream, Peer(peer)))
+    })
 }
 
 /// What a request that may change something holds until it is done, even if its connection is closed before.

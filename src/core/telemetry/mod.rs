@@ -89,7 +89,12 @@ pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, Stri
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false);
-        layers.push(spans.with_filter(by_metadata(LevelFilter::INFO, traces::is_traced)).boxed());
+        // Statements of background tasks would be a trace each.
+        let has_parent = dynamic_filter_fn(|metadata, context| {
+            !traces::is_of_database(metadata) || context.lookup_current().is_some()
+        });
+        let is_traced = by_metadata(LevelFilter::INFO, traces::is_traced);
+        layers.push(spans.with_filter(is_traced.and(has_parent.with_max_level_hint(LevelFilter::INFO))).boxed());
     }
     if settings.metrics.port.is_some() {
         let is_about_acquiring = by_metadata(LevelFilter::INFO, acquire_times::is_about_acquiring);

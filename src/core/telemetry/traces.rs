@@ -25,9 +25,14 @@ pub const TRACE: &str = "trace";
 /// Targets of the spans of database operations.
 const DATABASE: &str = "sea_orm::";
 
+/// Whether it is about a database operation.
+pub(super) fn is_of_database(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with(DATABASE)
+}
+
 /// Whether the log leaves the span out.
 pub(super) fn is_for_traces_alone(metadata: &Metadata<'_>) -> bool {
-    metadata.is_span() && (metadata.target() == TRACE || metadata.target().starts_with(DATABASE))
+    metadata.is_span() && (metadata.target() == TRACE || is_of_database(metadata))
 }
 
 /// Whether a span, or a warning inside of it, is part of the trace.
@@ -35,7 +40,7 @@ pub(super) fn is_traced(metadata: &Metadata<'_>) -> bool {
     let most_verbose = if metadata.is_span() { Level::INFO } else { Level::WARN };
     let target = metadata.target();
     *metadata.level() <= most_verbose
-        && (target == TRACE || target.starts_with(env!("CARGO_CRATE_NAME")) || target.starts_with(DATABASE))
+        && (target == TRACE || target.starts_with(env!("CARGO_CRATE_NAME")) || is_of_database(metadata))
 }
 
 /// Sends spans in batches, from a thread of its own. `None` without `telemetry.otlp_endpoint`.
@@ -66,9 +71,10 @@ fn resource() -> Resource {
 /// Makes a new span part of the trace that `traceparent` names, or of a new one, and writes the ids into its fields
 /// `trace_id` and `span_id` for the log. Does nothing while traces are off. Call it before the span is entered.
 pub fn continue_trace(span: &Span, kind: &'static str, headers: &HeaderMap) {
-    span.record("otel.kind", kind);
     // Fails while traces are off.
     if span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers))).is_ok() {
+        // Before `context`, which starts the span.
+        span.record("otel.kind", kind);
         let context = span.context();
         let ids = context.span().span_context().clone();
         span.record("trace_id", tracing::field::display(ids.trace_id()));

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
-use super::{session, user};
+use super::session;
+use super::user::User;
 use crate::core::client::Client;
-use crate::core::database::{Db, begin_write};
+use crate::core::database::begin_write;
 use crate::core::security::Verdict;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Error, Result};
@@ -24,22 +25,18 @@ pub fn quota_of_user(id: Uuid) -> String {
 
 /// What failed logins with this name are counted by: the user, whether they are named by email or username, or the name
 /// itself if there is no such user.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn quota_of_name(db: &Db, name: &str) -> Result<String> {
-    let user = user::find_by_login(db, name).await?;
-    Ok(user.map_or_else(|| format!("name:{name}"), |user| quota_of_user(user.id)))
+#[must_use]
+pub fn quota_of_login(user: Option<&User>, name: &str) -> String {
+    user.map_or_else(|| format!("name:{name}"), |user| quota_of_user(user.id))
 }
 
-/// Opens a session for the user with this username or email and password.
+/// Opens a session for the user that [`find_by_login`](super::user::find_by_login) has found by the name in the form, if there is one.
 ///
 /// # Errors
 /// [`Error::InvalidGrant`] if the user is unknown or inactive, or the password is wrong, after the same work;
 /// [`Error::EmailNotVerified`] if the password is right, but the email address is not verified as required.
-pub async fn login(accounts: &AccountContext, client: &Client, form: LoginForm) -> Result<Token> {
-    let LoginForm { username, password, scope, grant_type: _ } = form;
-    let found = user::find_by_login(&accounts.db, &username).await?;
+pub async fn login(accounts: &AccountContext, client: &Client, found: Option<User>, form: LoginForm) -> Result<Token> {
+    let LoginForm { username: _, password, scope, grant_type: _ } = form;
     let password = password.into_secret();
     let hash = found.as_ref().map(|user| user.hashed_password.clone());
     let verdict = accounts.passwords.verify(password.clone(), hash).await?;

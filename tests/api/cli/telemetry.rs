@@ -239,6 +239,19 @@ async fn every_request_is_logged() {
 }
 
 #[tokio::test]
+async fn statements_of_background_tasks_are_no_traces() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let (collector, endpoint) = Collector::start().await;
+    let mut serve = keel(folder.path(), &database, &["serve"]);
+    serve.env("APP__TELEMETRY__OTLP_ENDPOINT", format!("http://{endpoint}")).env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let process = Process::spawn(&mut serve);
+    log_in(process.address()).await;
+    let spans = collector.spans("POST /token").await;
+    let roots = spans.iter().filter(|span| span.parent_span_id.is_empty() && span.name.starts_with("sea_orm"));
+    assert_eq!(roots.count(), 0, "{spans:#?}");
+}
+
+#[tokio::test]
 async fn unreachable_collector_stops_neither_requests_nor_the_end() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let mut serve = keel(folder.path(), &database, &["serve"]);

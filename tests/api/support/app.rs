@@ -160,8 +160,9 @@ impl TestApp {
         // Created by a superuser, so the email is verified.
         let actor = user::Actor { id: uuid::Uuid::nil(), client: &client };
         let user: UserRead = user::create(accounts, user::Creator { actor, key: None }, data).await.unwrap();
-        let form = json!({ "username": name, "password": PASSWORD });
-        let token = login::login(accounts, &client, serde_json::from_value(form).unwrap()).await.unwrap();
+        let form = serde_json::from_value(json!({ "username": name, "password": PASSWORD })).unwrap();
+        let found = user::find_by_login(&accounts.db, name).await.unwrap();
+        let token = login::login(accounts, &client, found, form).await.unwrap();
         Client { user: Some(user), refresh_token: Some(token.refresh_token), ..self.bearer(&token.access_token) }
     }
 }

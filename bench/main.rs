@@ -21,6 +21,7 @@ struct Bench {
 enum What {
     /// Jobs: time from queued to done, jobs per second, and whether each runs once
     Jobs(jobs::Options),
+    // only with realtime
     /// Idle sockets, and the latency of a message to many of them
     Sockets(sockets::Options),
 }
@@ -29,6 +30,6 @@ enum What {
 async fn main() -> Outcome {
     match Bench::parse().what {
         What::Jobs(options) => jobs::run(options).await,
-        What::Sockets(options) => sockets::run(options).await,
+        What::Sockets(options) => sockets::run(options).await, // only with realtime
     }
 }

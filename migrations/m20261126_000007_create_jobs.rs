@@ -24,7 +24,7 @@ impl MigrationTrait for Migration {
             .col(timestamp_with_time_zone("leased_until").null())
             .col(text("last_error").null())
             .col(timestamp_with_time_zone("finished_at").null())
-            .col(string_len("traceparent", 55).null())
+            .col(string_len("traceparent", 55).null()) // only with observability
             .take();
         manager.create_table(jobs).await?;
 

@@ -49,6 +49,7 @@ pub enum Error {
     /// 403: needs a recent login, or the password in the request.
     #[error("Log in again, or send current_password")]
     RecentLoginRequired,
+    // only with realtime
     /// 403: a browser page of an origin that the settings do not allow.
     #[error("Pages of this origin may not connect")]
     ForeignOrigin,
@@ -79,18 +80,22 @@ pub enum Error {
     /// 422: the input is invalid, with the list of all problems.
     #[error("The request is not valid")]
     Invalid(Vec<Problem>),
+    // only with realtime
     /// 426: only a WebSocket handshake is accepted here.
     #[error("Expected a WebSocket handshake")]
     UpgradeRequired,
+    // only with realtime
     /// 429: the user has too many open connections.
     #[error("Too many open connections")]
     TooManyConnections,
     /// 429: over a rate limit.
     #[error("Too many requests")]
     TooManyRequests(RateLimitStatus),
+    // only with external
     /// 502: the upstream service failed.
     #[error("The upstream service failed")]
     BadGateway,
+    // only with external
     /// 504: the upstream service did not respond in time.
     #[error("The upstream service takes too long")]
     GatewayTimeout,
@@ -124,7 +129,7 @@ impl Error {
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
             Self::RecentLoginRequired => (StatusCode::FORBIDDEN, "recent_login_required"),
-            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign_origin"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign_origin"), // only with realtime
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
@@ -134,11 +139,11 @@ impl Error {
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri_too_long"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
-            Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
-            Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+            Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"), // only with realtime
+            Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"), // only with realtime
             Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
-            Self::BadGateway => (StatusCode::BAD_GATEWAY, "bad_gateway"),
-            Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "gateway_timeout"),
+            Self::BadGateway => (StatusCode::BAD_GATEWAY, "bad_gateway"), // only with external
+            Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "gateway_timeout"), // only with external
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
             Self::Status(status) => (*status, "error"),
@@ -200,6 +205,7 @@ impl IntoResponse for Error {
             Self::TooManyRequests(status) => {
                 status.add_to(headers);
             }
+            // only with realtime
             Self::UpgradeRequired => {
                 headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -246,6 +252,7 @@ impl From<RateLimitStatus> for Error {
     }
 }
 
+// only with external
 impl From<UpstreamError> for Error {
     fn from(error: UpstreamError) -> Self {
         match error {

@@ -15,7 +15,7 @@
 //! | [`middleware`] | the layers around all routes, in order, in one function |
 //! | [`error`] | every error, with its status, in one table |
 //! | [`jobs`] | work outside the request: the queue, the worker, the schedule, one file per kind of job |
-//! | [`realtime`] | WebSockets and Server-Sent Events |
+//! | [`realtime`] | WebSockets and Server-Sent Events | // only with realtime
 //! | [`rate_limit`] | limits, in memory or in Redis |
 //! | [`mail`], [`upstream`] | clients of the two outside services |
 //! | [`server`] | the accept loop, the client's address, shutdown |

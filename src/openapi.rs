@@ -22,10 +22,10 @@ use crate::schemas::scope::{KeyScopes, SCOPES};
 pub fn base_document() -> OpenApi {
     let scopes = SCOPES.iter().map(|(name, _, description)| (*name, *description)).collect::<Scopes>();
     let login = Password::with_refresh_url(format!("{API}/login/access-token"), scopes, TOKEN.to_owned());
-    let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer …`.");
+    let key = ApiKeyValue::with_description("X-API-Key", "Also as `Authorization: Bearer …`."); // only with api_keys
     let mut components = Components::new();
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])));
-    components.add_security_scheme("x_api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    components.add_security_scheme("x_api_key", SecurityScheme::ApiKey(ApiKey::Header(key))); // only with api_keys
     for (name, schema) in schemas::<ErrorRead>().into_iter().chain(schemas::<InvalidRead>()) {
         components.schemas.insert(name, schema);
     }
@@ -57,7 +57,7 @@ pub fn finalize(document: &mut OpenApi) {
             let tag = operation.tags.iter().flatten().next().map(Tag::new).unwrap_or_default();
             set_id(operation, &tag.name);
             add_errors(operation, has_path_parameter);
-            allow_keys(operation);
+            allow_keys(operation); // only with api_keys
             describe_responses(operation);
             if !tags.contains(&tag) {
                 tags.push(tag);
@@ -67,7 +67,7 @@ pub fn finalize(document: &mut OpenApi) {
     document.tags = Some(tags);
 }
 
-/// `items-read_item`: the tag and the handler's name.
+/// `users-read_user`: the tag and the handler's name.
 fn set_id(operation: &mut Operation, tag: &str) {
     operation.operation_id = operation.operation_id.as_ref().map(|name| format!("{tag}-{name}"));
 }
@@ -98,6 +98,7 @@ fn add_errors(operation: &mut Operation, has_path_parameter: bool) {
     }
 }
 
+// only with api_keys
 /// Adds authentication by API key if a key can have the scopes of the operation.
 fn allow_keys(operation: &mut Operation) {
     let Some(security) = &mut operation.security else { return };
@@ -107,6 +108,7 @@ fn allow_keys(operation: &mut Operation) {
     }
 }
 
+// only with api_keys
 /// The scopes of a requirement, which has no accessor for them.
 fn oauth2_scopes(requirement: &SecurityRequirement) -> Vec<String> {
     let mut schemes = serde_json::to_value(requirement).unwrap_or_default();

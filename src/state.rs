@@ -25,10 +25,12 @@ pub struct AppState {
     pub clock: Clock,
     /// The dependencies of the account services: passwords, tokens, cached principals.
     pub accounts: Arc<AccountContext>,
+    // only with external
     /// The client of the upstream service.
     pub upstream: Upstream,
     /// Rate limits.
     pub limiter: Arc<Limiter>,
+    // only with realtime
     /// WebSocket and event subscribers.
     pub hub: Hub,
     /// Whether the process should get requests.
@@ -43,9 +45,9 @@ impl AppState {
     pub fn new(settings: Settings, db: Db, clock: Clock) -> Result<Self, String> {
         Ok(Self {
             accounts: AccountContext::new(&settings, db.clone(), clock.clone())?.into(),
-            upstream: Upstream::new(&settings.upstream)?,
+            upstream: Upstream::new(&settings.upstream)?, // only with external
             limiter: Limiter::new(&settings, clock.clone())?.into(),
-            hub: Hub::new(&settings)?,
+            hub: Hub::new(&settings)?, // only with realtime
             readiness: Readiness::default(),
             settings: Arc::new(settings),
             db,

@@ -6,7 +6,7 @@
 //! | [`CurrentSession`] | a user with an access token that has the scope |
 //! | [`Superuser`] | a superuser with an access token or API key that has the scope `users` |
 //! | [`SuperuserSession`] | a superuser with an access token that has the scopes `me` and `users` |
-//! | [`SocketAccess`] | a user with an access token that has the scope `me`, or with a ticket |
+//! | [`SocketAccess`] | a user with an access token that has the scope `me`, or with a ticket | // only with realtime
 
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use crate::services::account::{api_key, session, ticket};
 use crate::state::AppState;
 use crate::validation::ValidQuery;
 
+// only with api_keys
 /// The header for API keys; `Authorization: Bearer` takes them as well.
 pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -57,6 +58,7 @@ pub struct CurrentSession<const SCOPE: u32> {
     pub token_expires_at: DateTime<Utc>,
 }
 
+// only with realtime
 /// The user that opens a WebSocket or event stream: with a token as for [`CurrentSession`] with the scope `me`, or with
 /// a ticket in the query.
 ///
@@ -97,12 +99,14 @@ impl<const SCOPE: u32> FromRequestParts<AppState> for CurrentSession<SCOPE> {
     }
 }
 
+// only with realtime
 impl<const SCOPE: u32> From<CurrentSession<SCOPE>> for SocketPrincipal {
     fn from(CurrentSession { user, session, token_expires_at, .. }: CurrentSession<SCOPE>) -> Self {
         Self { user: user.id, session, until: token_expires_at }
     }
 }
 
+// only with realtime
 impl FromRequestParts<AppState> for SocketAccess {
     type Rejection = Error;
 

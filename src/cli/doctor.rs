@@ -15,7 +15,7 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
     let checks = [
         ("passwords", Passwords::new(&settings.auth).map(|_| String::new())),
         ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
-        ("upstream", Upstream::new(&settings.upstream).map(|_| String::new())),
+        ("upstream", Upstream::new(&settings.upstream).map(|_| String::new())), // only with external
         ("frontend", frontend::check(&settings.server).map(|()| String::new())),
         ("smtp", smtp(settings).await),
         ("redis", redis(settings).await),

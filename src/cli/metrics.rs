@@ -1,6 +1,6 @@
 //! Metrics for Prometheus, on a separate listener: they are for operators, not for clients.
 //!
-//! A metric of your own is one line where the thing happens, `metrics::counter!("items_created_total").increment(1)`,
+//! A metric of your own is one line where the thing happens, `metrics::counter!("notes_created_total").increment(1)`,
 //! and a line in [`describe`].
 
 use std::time::Duration;
@@ -75,13 +75,13 @@ fn describe() {
     describe_gauge!("jobs_oldest_queued_seconds", "How long the oldest queued job has been due");
     describe_counter!("jobs_total", "Attempts of jobs by outcome");
     describe_histogram!("job_duration_seconds", "Time of an attempt");
-    describe_gauge!("api_keys_expiring", "API keys that expire within seven days, as every worker sees them");
-    describe_gauge!("realtime_connections", "Open WebSockets and event streams");
+    describe_gauge!("api_keys_expiring", "API keys that expire within seven days, as every worker sees them"); // only with api_keys
+    describe_gauge!("realtime_connections", "Open WebSockets and event streams"); // only with realtime
     describe_counter!("rate_limit_refusals_total", "Requests over a rate limit");
     describe_counter!("logins_total", "Logins by outcome");
     describe_gauge!("password_hashes", "Password hashes that run, or wait for auth.hash_concurrency");
     describe_gauge!("redis_up", "Whether the last check reached Redis");
-    describe_gauge!("upstream_up", "Whether the upstream service is called: 0 after several outages in a row");
+    describe_gauge!("upstream_up", "Whether the upstream service is called: 0 after several outages in a row"); // only with external
     describe_gauge!("tokio_workers", "Threads that run tasks");
     describe_gauge!("tokio_alive_tasks", "Tasks of the runtime");
     describe_gauge!("tokio_global_queue_depth", "Tasks that wait for a thread");
@@ -116,6 +116,7 @@ fn sample(state: &AppState) {
     if state.settings.redis.url.is_some() {
         gauge!("redis_up").set(flag(!dependencies.is_degraded));
     }
+    // only with external
     if let Some(is_up) = state.upstream.is_up() {
         gauge!("upstream_up").set(flag(is_up));
     }
@@ -125,9 +126,11 @@ fn sample(state: &AppState) {
     gauge!("database_pool_connections", "state" => "idle").set(idle);
     gauge!("database_pool_max_connections").set(state.settings.database.max_connections);
 
+    // only with realtime: begin
     let sockets = state.hub.sockets();
     gauge!("realtime_connections", "kind" => "websocket").set(number(sockets));
     gauge!("realtime_connections", "kind" => "events").set(number(state.hub.connections().saturating_sub(sockets)));
+    // only with realtime: end
 
     let runtime = tokio::runtime::Handle::current().metrics();
     let busy: Duration = (0..runtime.num_workers()).map(|worker| runtime.worker_total_busy_duration(worker)).sum();

@@ -27,14 +27,16 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
     create_first_superuser(&state, &listener).await?;
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
-    metrics::serve(&state, &mut supervisor).await?;
+    metrics::serve(&state, &mut supervisor).await?; // only with observability
     announce(&settings, &listener)?;
 
     supervisor.spawn_endless("health monitor", super::monitor(&state));
+    // only with realtime
     supervisor.spawn_endless("session watcher", {
         let (accounts, hub) = (accounts.clone(), hub.clone());
         async move { session_watcher::watch(&accounts, &hub).await }
     });
+    // only with realtime
     supervisor.spawn("realtime hub", {
         let readiness = readiness.clone();
         async move { hub.run(&readiness).await }
@@ -63,6 +65,7 @@ fn announce(settings: &Settings, listener: &TcpListener) -> Outcome {
     if settings.server.docs {
         tracing::info!("documentation at http://{address}{DOCS}");
     }
+    // only with realtime
     if settings.environment == Environment::Development {
         tracing::info!("chat example at http://{address}{CHAT}");
     }

@@ -15,7 +15,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let (settings, readiness) = (state.settings.clone(), state.readiness.clone());
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
-    metrics::serve(&state, &mut supervisor).await?;
+    metrics::serve(&state, &mut supervisor).await?; // only with observability
     tracing::info!("listening on http://{} for health checks", listener.local_addr()?);
     tracing::info!("running jobs");
 

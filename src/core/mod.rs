@@ -4,6 +4,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod headers;
 pub mod security;
 pub mod telemetry;
 pub mod trace_context;

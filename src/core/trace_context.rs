@@ -1,15 +1,10 @@
-//! The headers that identify a request, also in its calls to other services.
+//! What a request passes on in its calls to other services: its id and its trace.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-pub use super::telemetry::traces::TRACEPARENT;
+use super::headers::{REQUEST_ID, TRACEPARENT, TRACESTATE};
 use super::telemetry::traces::traceparent;
-
-/// The header of a request's id: in the request, in the response and in calls to other services.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Data that tracing systems add to the trace.
-pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Longer ones need not be passed on (W3C Trace Context, section 3.3.1.5).
 const MAX_TRACESTATE_BYTES: usize = 512;

@@ -20,17 +20,19 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Runs a job and records its outcome, as part of the trace of the request that queued it.
 pub(super) async fn execute(context: &Context, options: &LeaseOptions, claimed: &ClaimedJob) {
     let span = tracing::info_span!(
-        "job", id = %claimed.id, otel.kind = Empty, trace_id = Empty, span_id = Empty,
+        "job", id = %claimed.id,
+        otel.kind = Empty, trace_id = Empty, span_id = Empty, // only with observability
     );
-    traces::continue_stored_trace(&span, "consumer", claimed.traceparent.as_deref());
+    traces::continue_stored_trace(&span, "consumer", claimed.traceparent.as_deref()); // only with observability
     execute_in_span(context, options, claimed).instrument(span).await;
 }
 
 async fn execute_in_span(context: &Context, options: &LeaseOptions, claimed: &ClaimedJob) {
-    traces::rename_current(|| format!("job {}", claimed.kind));
+    traces::rename_current(|| format!("job {}", claimed.kind)); // only with observability
     let started = Instant::now();
     let outcome = run(context, claimed).await;
     let elapsed = started.elapsed();
+    // only with observability
     metrics::histogram!("job_duration_seconds", "kind" => claimed.kind.clone()).record(elapsed.as_secs_f64());
     let recorded = record(context, options, claimed, &outcome).await;
     log(claimed, elapsed, &outcome, recorded);
@@ -80,21 +82,22 @@ fn log(
     recorded: Result<Option<DateTime<Utc>>, DbErr>,
 ) {
     let ClaimedJob { id, kind, attempt, .. } = claimed;
+    // only with observability
     let count = |outcome| metrics::counter!("jobs_total", "kind" => kind.clone(), "outcome" => outcome).increment(1);
     match (outcome, recorded) {
         (_, Err(error)) => {
             tracing::warn!(%id, kind, %error, "the outcome of a job could not be recorded: it will run again");
         }
         (Ok(()), Ok(_)) => {
-            count("done");
+            count("done"); // only with observability
             tracing::info!(%id, kind, attempt, duration_ms = milliseconds(elapsed), "job done");
         }
         (Err(Failure { error, .. }), Ok(Some(retry_at))) => {
-            count("retried");
+            count("retried"); // only with observability
             tracing::warn!(%id, kind, attempt, error, %retry_at, "job failed");
         }
         (Err(Failure { error, .. }), Ok(None)) => {
-            count("dead");
+            count("dead"); // only with observability
             tracing::error!(%id, kind, attempt, error, "job failed permanently");
         }
     }

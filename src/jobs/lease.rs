@@ -28,8 +28,10 @@ pub struct ClaimedJob {
     pub job: Result<Job, String>,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    // only with observability: begin
     /// The span of the request that queued it (W3C Trace Context).
     pub traceparent: Option<String>,
+    // only with observability: end
     worker: Uuid,
 }
 
@@ -83,7 +85,7 @@ pub async fn claim(
     kinds: Kinds,
     now: DateTime<Utc>,
 ) -> Result<Vec<ClaimedJob>, DbErr> {
-    let claimable = (kinds == Kinds::WithoutMail).then(|| Column::Kind.is_not_in(MAIL_KINDS));
+    let claimable = (kinds == Kinds::WithoutMail).then(|| Column::Kind.is_not_in(MAIL_KINDS.iter().copied()));
     let database_now = database_time(db.get_database_backend(), TimeDelta::zero());
     let is_due = Condition::any().add(Column::RunAt.lte(now)).add(Expr::col(Column::RunAt).lte(database_now));
     let is_queued = Condition::all().add(Column::Status.eq(Status::Queued)).add(is_due);
@@ -112,7 +114,7 @@ pub async fn claim(
         kind: row.kind,
         job: serde_json::from_str(&row.payload).map_err(|error| error.to_string()),
         attempt: row.attempts.unsigned_abs(),
-        traceparent: row.traceparent,
+        traceparent: row.traceparent, // only with observability
         worker: options.worker,
     };
     Ok(rows.into_iter().map(claimed).collect())

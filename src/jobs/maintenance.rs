@@ -6,14 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lease::{self, LeaseOptions};
-use super::queue::{self, Status};
+use super::queue::{self, Status}; // only with observability
 use super::running::Running;
 use super::{Context, schedule, within_timeout};
 use crate::error::Result;
 use crate::services::account::{AccountContext, api_key};
-
-/// API keys are counted as expiring from this long before.
-const EXPIRES_SOON: TimeDelta = TimeDelta::days(7);
 
 /// Extends the leases of running jobs, reclaims expired ones, and follows the schedule. Never returns.
 pub(super) async fn run(context: &Context, options: &LeaseOptions, running: &Running) {
@@ -42,6 +39,7 @@ async fn maintain(context: &Context, options: &LeaseOptions, running: &Running) 
     measure(accounts, now).await
 }
 
+// only with observability
 /// Sets the metrics of the database's contents. Every worker reports the same numbers.
 async fn measure(accounts: &AccountContext, now: DateTime<Utc>) -> Result<()> {
     for (name, status) in [("queued", Status::Queued), ("running", Status::Running), ("dead", Status::Dead)] {
@@ -51,8 +49,10 @@ async fn measure(accounts: &AccountContext, now: DateTime<Utc>) -> Result<()> {
     let oldest = queue::oldest_queued(&accounts.db).await?;
     let age = oldest.map_or(TimeDelta::zero(), |run_at| now - run_at).max(TimeDelta::zero());
     metrics::gauge!("jobs_oldest_queued_seconds").set(age.as_seconds_f64());
-    let expiring = api_key::count_expiring(&accounts.db, now, now + EXPIRES_SOON).await?;
+    // only with api_keys: begin
+    let expiring = api_key::count_expiring(&accounts.db, now).await?;
     #[expect(clippy::cast_precision_loss, reason = "a count of keys fits")]
     metrics::gauge!("api_keys_expiring").set(expiring as f64);
+    // only with api_keys: end
     Ok(())
 }

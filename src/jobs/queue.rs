@@ -61,7 +61,7 @@ async fn insert(transaction: &DatabaseTransaction, job: &Job, priority: i16, run
         leased_until: Set(None),
         last_error: Set(None),
         finished_at: Set(None),
-        traceparent: Set(traces::traceparent()),
+        traceparent: Set(traces::traceparent()), // only with observability
     };
     Entity::insert(row).exec_without_returning(transaction).await?;
     // Delivered with the commit.
@@ -88,6 +88,7 @@ pub async fn count(db: &Db, status: Status) -> Result<u64, DbErr> {
     Entity::find().filter(Column::Status.eq(status)).count(db).await
 }
 
+// only with observability
 /// The earliest time of a job that waits.
 ///
 /// # Errors

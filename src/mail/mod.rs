@@ -150,7 +150,7 @@ impl Mailer {
     ///
     /// # Errors
     /// When the address is invalid, and when the server refuses the mail or does not respond.
-    #[tracing::instrument(target = TRACE, name = "send mail", skip_all, fields(otel.kind = "client"))]
+    #[tracing::instrument(target = TRACE, name = "send mail", skip_all, fields(otel.kind = "client"))] // only with observability
     pub async fn send(&self, mail: Mail<'_>) -> Result<(), MailError> {
         let (id, message) = (mail.id, self.message(&mail)?);
         match &self.0.transport {

@@ -12,6 +12,7 @@ pub enum Template {
     EmailVerification,
     /// A link to choose the first password: `link`, `hours`.
     NewAccount,
+    // only with notifications
     /// A user's message: `message`.
     Notification,
     /// A link to set a new password: `link`, `minutes`.
@@ -19,7 +20,7 @@ pub enum Template {
 }
 
 /// Every file of the folder.
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: &[(&str, &str)] = &[
     ("button.html", include_str!("../../templates/mail/button.html")),
     ("email_change_notice.html", include_str!("../../templates/mail/email_change_notice.html")),
     ("email_change_notice.txt", include_str!("../../templates/mail/email_change_notice.txt")),
@@ -28,8 +29,8 @@ const SOURCES: [(&str, &str); 12] = [
     ("layout.html", include_str!("../../templates/mail/layout.html")),
     ("new_account.html", include_str!("../../templates/mail/new_account.html")),
     ("new_account.txt", include_str!("../../templates/mail/new_account.txt")),
-    ("notification.html", include_str!("../../templates/mail/notification.html")),
-    ("notification.txt", include_str!("../../templates/mail/notification.txt")),
+    ("notification.html", include_str!("../../templates/mail/notification.html")), // only with notifications
+    ("notification.txt", include_str!("../../templates/mail/notification.txt")),   // only with notifications
     ("password_recovery.html", include_str!("../../templates/mail/password_recovery.html")),
     ("password_recovery.txt", include_str!("../../templates/mail/password_recovery.txt")),
 ];
@@ -42,7 +43,7 @@ impl Template {
             Self::EmailChangeNotice => "Your email address",
             Self::EmailVerification => "Confirm your email address",
             Self::NewAccount => "Your new account",
-            Self::Notification => "A message for you",
+            Self::Notification => "A message for you", // only with notifications
             Self::PasswordRecovery => "Password recovery",
         }
     }
@@ -52,7 +53,7 @@ impl Template {
             Self::EmailChangeNotice => ("email_change_notice.txt", "email_change_notice.html"),
             Self::EmailVerification => ("email_verification.txt", "email_verification.html"),
             Self::NewAccount => ("new_account.txt", "new_account.html"),
-            Self::Notification => ("notification.txt", "notification.html"),
+            Self::Notification => ("notification.txt", "notification.html"), // only with notifications
             Self::PasswordRecovery => ("password_recovery.txt", "password_recovery.html"),
         }
     }

@@ -8,7 +8,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::process_time::PROCESS_TIME;
 use crate::auth::X_API_KEY;
 use crate::core::config::CorsSettings;
-use crate::core::trace_context::{REQUEST_ID, TRACEPARENT, TRACESTATE};
+use crate::core::headers::{REQUEST_ID, TRACEPARENT, TRACESTATE};
 use crate::extract::IDEMPOTENCY_KEY;
 
 /// How long a browser may remember the response to a preflight request.
@@ -28,18 +28,18 @@ pub(super) fn layer(settings: &CorsSettings) -> CorsLayer {
 }
 
 /// The headers that a page may send. A test compares them with the header parameters of the document.
-fn request_headers() -> [HeaderName; 10] {
-    [
+fn request_headers() -> Vec<HeaderName> {
+    vec![
         header::ACCEPT,
         header::AUTHORIZATION,
-        X_API_KEY,
+        X_API_KEY, // only with api_keys
         header::CONTENT_TYPE,
-        IDEMPOTENCY_KEY,
+        IDEMPOTENCY_KEY, // only with idempotency
         header::IF_MATCH,
         header::IF_NONE_MATCH,
         REQUEST_ID,
-        TRACEPARENT,
-        TRACESTATE,
+        TRACEPARENT, // only with external or observability
+        TRACESTATE,  // only with external or observability
     ]
 }
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::core::trace_context::REQUEST_ID;
+use crate::core::headers::REQUEST_ID;
 use crate::error::Error;
 use crate::validation::schema::Problem;
 

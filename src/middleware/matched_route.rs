@@ -4,11 +4,11 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::Method;
 
+use super::request_log::method_name;
 use crate::core::telemetry::traces;
 
-/// The template of the route that a request has matched: `/api/v1/items/{item_id}`. Empty until then, and for unknown
+/// The template of the route that a request has matched: `/api/v1/users/{user_id}`. Empty until then, and for unknown
 /// paths.
 #[derive(Clone, Default)]
 pub(super) struct MatchedRoute(Arc<OnceLock<MatchedPath>>);
@@ -17,20 +17,6 @@ impl MatchedRoute {
     /// For metrics: never a path that a client can choose.
     pub(super) fn label(&self) -> String {
         self.0.get().map_or("unmatched", MatchedPath::as_str).to_owned()
-    }
-}
-
-/// The method, if it is one that HTTP knows: clients may invent others, of any length.
-pub(super) fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
     }
 }
 

@@ -8,7 +8,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt;
 
-use super::matched_route::{MatchedRoute, method_name};
+use super::matched_route::MatchedRoute;
+use super::request_log::method_name;
 
 /// Measures the time until the response starts, by method, route and status, and counts requests in flight and the
 /// bytes of responses.

@@ -43,7 +43,7 @@ use self::body_limit::BodyLimit;
 use self::trusted_host::TrustedHosts;
 use crate::auth::X_API_KEY;
 use crate::core::config::Settings;
-use crate::core::trace_context::REQUEST_ID;
+use crate::core::headers::REQUEST_ID;
 use crate::rate_limit::Limiter;
 use crate::server::App;
 
@@ -60,6 +60,7 @@ const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; f
 pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -> App {
     let server = &settings.server;
     let request_timeout = Duration::from_secs(server.request_timeout_seconds);
+    // only with observability: begin
     let is_traced = settings.telemetry.otlp_endpoint.is_some();
     // Inside the router, which knows the route.
     let router = if is_traced || settings.metrics.port.is_some() {
@@ -68,16 +69,17 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         router
     };
     let metrics = settings.metrics.port.map(|_| from_fn(metrics::measure));
+    // only with observability: end
     let rate_limit = limiter
         .limits_requests()
         .then(|| from_fn_with_state((Arc::clone(limiter), Arc::clone(settings)), rate_limit::limit_requests));
 
     let stack = ServiceBuilder::new()
-        .option_layer(metrics)
+        .option_layer(metrics) // only with observability
         .map_response(boxed)
         // Secrets are marked before anything can print them.
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE, X_API_KEY]))
-        // `/items/` is `/items`, without a redirect.
+        // `/users/` is `/users`, without a redirect.
         .layer(NormalizePathLayer::trim_trailing_slash())
         .map_request(request_id::set_request_id)
         .layer(PropagateHeaderLayer::new(REQUEST_ID))

@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::http::HeaderValue;
 use uuid::Uuid;
 
-use crate::core::trace_context::REQUEST_ID;
+use crate::core::headers::REQUEST_ID;
 
 /// Keeps the client's id if it is safe to log and to pass on, otherwise creates one. `PropagateHeader` copies it to the
 /// response.

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{Method, Request, Response};
 use opentelemetry::trace::Status;
 use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
 use tower_http::trace::{MakeSpan, OnResponse, TraceLayer};
 use tracing::Span;
 use tracing::field::Empty;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_opentelemetry::OpenTelemetrySpanExt; // only with observability
 
-use super::matched_route::method_name;
+use crate::core::headers::REQUEST_ID;
 use crate::core::telemetry::{milliseconds, traces};
-use crate::core::trace_context::REQUEST_ID;
 
 /// Adds the request's id, method and path to everything that is logged while the request is handled, and the ids of its
 /// trace, if it is traced.
@@ -57,10 +56,26 @@ pub(super) struct RequestCompleted;
 impl<B> OnResponse<B> for RequestCompleted {
     fn on_response(self, response: &Response<B>, latency: Duration, span: &Span) {
         let status = response.status();
+        // only with observability: begin
         span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
         if status.is_server_error() {
             span.set_status(Status::error(""));
         }
+        // only with observability: end
         tracing::info!(status = status.as_u16(), duration_ms = milliseconds(latency), "request completed");
+    }
+}
+
+/// The method, if it is one that HTTP knows: clients may invent others, of any length.
+pub(super) fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
     }
 }

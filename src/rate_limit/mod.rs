@@ -100,6 +100,7 @@ impl Limiter {
         let (quota, address) = (self.requests?, address?);
         let charge = Charge { key: format!("request:{}", network(address)), quota };
         let status = quota.status(self.charge(&charge, 1).await);
+        // only with observability
         if status.retry_after.is_some() {
             count_refusal("request");
         }
@@ -190,6 +191,7 @@ impl Limiter {
     }
 }
 
+// only with observability
 fn count_refusal(limit: &'static str) {
     metrics::counter!("rate_limit_refusals_total", "limit" => limit).increment(1);
 }
@@ -219,7 +221,7 @@ impl Attempt<'_> {
         let charge = Charge { key, quota };
         let status = quota.status(self.limiter.charge(&charge, 1).await);
         if status.retry_after.is_some() {
-            count_refusal(action);
+            count_refusal(action); // only with observability
             return Err(status);
         }
         self.charges.push(charge);

@@ -21,6 +21,7 @@ use crate::core::config::{Environment, Settings};
 pub const DOCS: &str = "/docs";
 /// ReDoc.
 pub const REDOC: &str = "/redoc";
+// only with realtime
 /// An example of WebSockets, in development only.
 pub const CHAT: &str = "/chat";
 /// The OpenAPI document.
@@ -35,6 +36,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 /// The routes of the pages. `document` is serialised once, here.
 pub fn router(document: &OpenApi, settings: &Settings) -> Router {
     let mut pages = Router::new();
+    // only with realtime
     if settings.environment == Environment::Development {
         pages = pages.route(CHAT, get(async || Html(include_str!("../../templates/chat.html"))));
     }
@@ -56,6 +58,7 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
         .route(REDOC, get(async move || Html(redoc_page(&title))))
         .route_layer(headers);
     let document = get(async || ([(header::CONTENT_TYPE, "application/json")], json));
+    // only with fastapi_dashboard
     if settings.server.fastapi_dashboard {
         pages = pages.route(&format!("{API}{OPENAPI}"), document.clone());
     }

@@ -60,7 +60,7 @@ async fn read_events(
     ValidQuery(EventsQuery { room }): ValidQuery<EventsQuery>,
 ) -> Result<Response> {
     let subscriber = hub.admit(session.into(), room.into_inner())?;
-    // nginx would buffer the events.
+    // Proxies would buffer the events.
     let unbuffered = [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((unbuffered, realtime::events(subscriber)).into_response())
 }

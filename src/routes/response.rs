@@ -11,7 +11,7 @@ use crate::schemas::versioned::Versioned;
 
 /// 201 with the new resource, its `Location` and its `ETag`.
 pub struct Created<T> {
-    /// The path below the base of the API: `/items/…`.
+    /// The path below the base of the API: `/users/…`.
     pub path: String,
     /// The new resource.
     pub new: Versioned<T>,

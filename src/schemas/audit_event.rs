@@ -42,10 +42,13 @@ pub enum AuditKind {
     EmailChanged,
     // A user followed the link that verifies the email address.
     EmailVerified,
+    // only with api_keys
     // An API key was created.
     ApiKeyCreated,
+    // only with api_keys
     // An API key was used, recorded at most once a minute.
     ApiKeyUsed,
+    // only with api_keys
     // An API key was revoked.
     ApiKeyRevoked,
 }

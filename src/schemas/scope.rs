@@ -17,6 +17,7 @@ pub const ITEMS_READ: u32 = 1 << 1;
 pub const ITEMS: u32 = 1 << 2 | ITEMS_READ;
 /// Manage users, for superusers.
 pub const USERS: u32 = 1 << 3;
+// only with external
 /// Call the upstream service.
 pub const EXTERNAL: u32 = 1 << 4;
 
@@ -27,10 +28,10 @@ pub const SCOPES: &[(&str, u32, &str)] = &[
     ("items:read", ITEMS_READ, "Read items"),
     ("items", ITEMS, "Read and change items"),
     ("users", USERS, "Manage users, for superusers"),
-    ("external", EXTERNAL, "Call the upstream service"),
+    ("external", EXTERNAL, "Call the upstream service"), // only with external
 ];
 
-/// A set of scopes. Its text form is names separated by spaces: `items:read me`.
+/// A set of scopes. Its text form is names separated by spaces: `me users`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Cow<str>", into = "String")]
 pub struct Scopes(u32);
@@ -80,7 +81,7 @@ fn bits(name: &str) -> Option<u32> {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `items` includes `items:read`, which is not named beside it.
+        // A scope that another one includes is not named beside it.
         let is_implied = |scope: u32| {
             SCOPES.iter().any(|(_, other, _)| *other != scope && other & scope == scope && self.allow(*other))
         };
@@ -125,17 +126,20 @@ impl JsonSchema for Scopes {
     }
 }
 
+// only with api_keys
 /// The scopes of an API key: at least one, and never `me`, because the account itself needs a login.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "Cow<str>")]
 pub struct KeyScopes(Scopes);
 
+// only with api_keys
 impl From<KeyScopes> for Scopes {
     fn from(scopes: KeyScopes) -> Self {
         scopes.0
     }
 }
 
+// only with api_keys
 impl TryFrom<Cow<'_, str>> for KeyScopes {
     type Error = &'static str;
 
@@ -145,6 +149,7 @@ impl TryFrom<Cow<'_, str>> for KeyScopes {
     }
 }
 
+// only with api_keys
 impl JsonSchema for KeyScopes {
     fn schema_name() -> Cow<'static, str> {
         "KeyScopes".into()

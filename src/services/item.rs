@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::account::user::{User, user_deleted};
-use super::idempotency::once;
+use super::idempotency::{IdempotencyKey, once};
 use super::page::{self, Sorting};
 use super::tag as tags;
 use crate::core::database::{Db, begin_write};
@@ -21,7 +21,6 @@ use crate::schemas::amount::Amount;
 use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemRead, ItemSort, ItemUpdate, tax_below_price};
 use crate::schemas::page::{Page, Paging};
 use crate::schemas::versioned::Versioned;
-use crate::services::idempotency::IdempotencyKey;
 use crate::validation::schema::Problem;
 
 const NOT_FOUND: Error = Error::NotFound("Item not found");

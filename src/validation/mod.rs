@@ -6,13 +6,13 @@
 //!
 //! ```ignore
 //! #[derive(Deserialize, Validate, JsonSchema)]
-//! pub struct ItemCreate {
-//!     /// The item's name.
+//! pub struct NoteCreate {
+//!     /// The note's title.
 //!     #[validate(length(min = 1, max = 255))]
 //!     pub title: String,
-//!     pub available_from: Option<Timestamp>,
+//!     pub remind_at: Option<Timestamp>,
 //! }
-//! documented!(ItemCreate);
+//! documented!(NoteCreate);
 //! ```
 //!
 //! From it come

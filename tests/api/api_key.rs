@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
 use keel::core::security::API_KEY_PREFIX;
-use keel::entities::session;
+use keel::entities::{api_key, session};
 use keel::schemas::api_key::{ApiKeyCreated, ApiKeyPage};
 use keel::schemas::audit_event::AuditEventPage;
 use keel::schemas::login::Token;
@@ -25,6 +25,19 @@ async fn with_header(app: &TestApp, key: &str, path: &str) -> Answer {
 }
 
 #[tokio::test]
+async fn keys_are_deleted_with_their_user() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    for owner in [&ann, &ann, &bob] {
+        let body = json!({ "name": "ci", "scope": "users" });
+        owner.post("/users/me/api-keys", body).await.created::<ApiKeyCreated>();
+    }
+    ann.delete("/users/me").await.is_no_content();
+    let keys = api_key::Entity::find().all(&app.state.db).await.unwrap();
+    assert_eq!(keys.iter().map(|key| key.user_id).collect::<Vec<_>>(), [bob.id()]);
+}
+
+#[tokio::test]
 async fn key_acts_as_its_user() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
@@ -35,10 +48,10 @@ async fn key_acts_as_its_user() {
 }
 
 #[tokio::test]
-async fn key_begins_with_the_name_of_the_package() {
+async fn key_begins_with_the_prefix_of_the_service() {
     let app = TestApp::start().await;
     let key = create(&app.user("ann").await, "users").await.key;
-    assert!(key.starts_with(concat!(env!("CARGO_PKG_NAME"), "_")), "{key}");
+    assert!(key.starts_with("keel_"), "{key}");
 }
 
 #[tokio::test]

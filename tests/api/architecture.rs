@@ -46,11 +46,11 @@ const MODULES: &[Module] = &[
     // Clients of other services.
     module("mail", "core", "lettre"),
     module("rate_limit", "core", "axum redis"),
-    module("upstream", "core", "reqwest"),
+    module("upstream", "core", "reqwest"), // only with external
     // What is allowed, and every query.
     module("services", "core entities error jobs rate_limit schemas server upstream validation/schema", "sea_orm"),
     module("jobs", "core entities error mail schemas server services", "sea_orm"),
-    module("realtime", "core error server services", "axum hyper redis"),
+    module("realtime", "core error server services", "axum hyper redis"), // only with realtime
     // What a handler's signature may ask for.
     module("validation", "error validation/schema", "axum tower_http"),
     module("extract", "core error schemas server services validation validation/schema", "axum hyper utoipa"),
@@ -149,7 +149,7 @@ fn every_resource_has_its_file_in_every_layer() {
 
 /// One file of `src/` or `migrations/`.
 struct SourceFile {
-    /// Its path as a module: `["services", "item"]`.
+    /// Its path as a module: `["services", "page"]`.
     path: Vec<String>,
     /// Its code without comments.
     code: String,

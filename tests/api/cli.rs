@@ -34,7 +34,7 @@ fn bare(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// The binary on a test's database.
-fn keel(folder: &Path, database: &TestDatabase, arguments: &[&str]) -> Command {
+fn command(folder: &Path, database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = bare(folder, arguments);
     command.env("APP_CONFIG_DIR", SETTINGS).env("DATABASE_URL", &database.url);
     command
@@ -122,7 +122,7 @@ fn settings_come_from_the_working_folder_too() {
 async fn migrations_are_applied_listed_and_reverted() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let migrate =
-        |arguments: &[&str]| succeeds(&mut keel(folder.path(), &database, &[&["migrate"], arguments].concat()));
+        |arguments: &[&str]| succeeds(&mut command(folder.path(), &database, &[&["migrate"], arguments].concat()));
     let count = |said: &str, what: &str| said.lines().filter(|line| line.starts_with(what)).count();
 
     let all = count(&migrate(&["status"]), "pending");
@@ -142,7 +142,7 @@ async fn migrations_are_applied_listed_and_reverted() {
 async fn superuser_is_created_once() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let create = |email: &str, password: &str| {
-        run(&mut keel(folder.path(), &database, &["create-superuser", "--email", email]), password)
+        run(&mut command(folder.path(), &database, &["create-superuser", "--email", email]), password)
     };
     let (success, said) = create("root@example.com", "s3cr3t-7f3a of the house\r\nanother line\n");
     assert!(success && said.contains("root@example.com"), "{said}");
@@ -167,13 +167,13 @@ async fn superuser_is_created_once() {
 #[tokio::test]
 async fn doctor_reports_working_services() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
-    let said = succeeds(&mut keel(folder.path(), &database, &["doctor"]));
+    let said = succeeds(&mut command(folder.path(), &database, &["doctor"]));
     for what in ["configuration", "database", "migrations"] {
         assert!(said.lines().any(|line| line.starts_with("ok") && line.contains(what)), "{what}: {said}");
     }
 
     let database = TestDatabase::empty().await;
-    let said = fails(keel(folder.path(), &database, &["doctor"]).env("APP__DATABASE__AUTO_MIGRATE", "false"));
+    let said = fails(command(folder.path(), &database, &["doctor"]).env("APP__DATABASE__AUTO_MIGRATE", "false"));
     assert!(said.contains("pending"), "{said}");
 }
 
@@ -186,10 +186,10 @@ async fn doctor_reports_problems_without_values() {
     }
     let database = TestDatabase::migrated().await;
     let smtp = format!("smtp://keel:{MARKER}@127.0.0.1:1");
-    let said = fails(keel(folder.path(), &database, &["doctor"]).env("SMTP_URL", smtp));
+    let said = fails(command(folder.path(), &database, &["doctor"]).env("SMTP_URL", smtp));
     assert!(said.contains("mail.smtp_url: the server does not respond"), "{said}");
     let database = TestDatabase::empty().await;
-    let said = fails(keel(folder.path(), &database, &["doctor"]).env("PORT", MARKER).env("SECRET_KEY", MARKER));
+    let said = fails(command(folder.path(), &database, &["doctor"]).env("PORT", MARKER).env("SECRET_KEY", MARKER));
     assert!(said.contains("server.port") && said.contains("auth.secret_key"), "{said}");
 }
 

@@ -88,6 +88,7 @@ async fn unknown_path_has_the_policy_of_data() {
     assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
 }
 
+// only with realtime
 #[tokio::test]
 async fn chat_page_exists_only_in_development() {
     let app = TestApp::start().await;

@@ -25,7 +25,7 @@ fn built() -> TempDir {
         ("dist/.env", "SECRET=1".to_owned()),
         ("dist/assets/index-CxpDudTf.js", "console.log(1);".repeat(200)),
         ("dist/assets/logo.png", "png".repeat(1000)),
-        ("dist/api/v1/items", "shadow".to_owned()),
+        ("dist/api/v1/users", "shadow".to_owned()),
         ("dist/docs/index.html", "shadow".to_owned()),
     ];
     for (name, content) in files {
@@ -131,7 +131,7 @@ async fn the_api_is_not_shadowed() {
     for path in ["/api/v1/nothing", "/api/nothing", "/api", "/%61pi/nothing", "/health/nothing", "/.well-known/x"] {
         get(&app, path).await.is_not_found();
     }
-    get(&app, "/api/v1/items").await.is_unauthorized();
+    get(&app, "/api/v1/users").await.is_unauthorized();
     assert_ne!(get(&app, "/docs").await.expect(StatusCode::OK).body, "shadow");
     get(&app, "/token").await.error(StatusCode::METHOD_NOT_ALLOWED);
     fetch(&app, Method::POST, "/", &[]).await.error(StatusCode::METHOD_NOT_ALLOWED);

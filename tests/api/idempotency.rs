@@ -127,6 +127,7 @@ async fn request_after_a_lost_response_executes_nothing_again() {
     }
 }
 
+// only with notifications
 /// As after a release that has changed the type of the response.
 #[tokio::test]
 async fn stored_response_that_does_not_parse_is_replaced() {

@@ -14,12 +14,11 @@ use keel::core::database::begin_write;
 use keel::entities::job::Model;
 use keel::jobs::Context;
 use keel::jobs::kinds::Job;
-use keel::jobs::kinds::notification::Notification;
+use keel::jobs::kinds::email_change_notice::EmailChangeNotice;
 use keel::jobs::lease::{Kinds, LeaseOptions, claim};
 use keel::jobs::queue::{self, Status};
 use keel::jobs::worker::{work, work_off};
 use keel::mail::Mailer;
-use keel::schemas::text::Email;
 use keel::server::Readiness;
 use keel::services::account::AccountContext;
 use sea_orm::ConnectionTrait;
@@ -30,9 +29,9 @@ use crate::support::TestApp;
 use crate::support::smtp::{Mood, Smtp};
 use crate::support::socket::TIMEOUT;
 
-fn notification(to: &str) -> Job {
-    let to = Email::try_from(to.to_owned()).unwrap();
-    Job::Notification(Notification { to, message: "hello".to_owned() })
+/// A job that sends a mail.
+fn mail(to: &str) -> Job {
+    Job::EmailChangeNotice(EmailChangeNotice { to: to.to_owned(), is_done: true })
 }
 
 async fn enqueue(app: &TestApp, job: &Job) -> Uuid {
@@ -75,7 +74,7 @@ async fn job_of_a_transaction_that_is_rolled_back_is_not_queued() {
 async fn many_workers_run_each_job_once() {
     let app = TestApp::start().await;
     for index in 0..60 {
-        enqueue(&app, &notification(&format!("bob{index}@example.org"))).await;
+        enqueue(&app, &mail(&format!("bob{index}@example.org"))).await;
     }
     let mut workers = Vec::new();
     for _ in 0..4 {
@@ -102,8 +101,8 @@ async fn jobs_are_claimed_by_priority_and_none_before_its_time() {
     let transaction = begin_write(&app.state.db).await.unwrap();
     queue::enqueue(&transaction, &Job::CleanUp, now + TimeDelta::minutes(1)).await.unwrap();
     transaction.commit().await.unwrap();
-    let first = enqueue(&app, &notification("ann@example.org")).await;
-    let second = enqueue(&app, &notification("bob@example.org")).await;
+    let first = enqueue(&app, &mail("ann@example.org")).await;
+    let second = enqueue(&app, &mail("bob@example.org")).await;
     let now = app.state.accounts.clock.now();
     let claimed = claim(&app.state.db, &worker(), 10, Kinds::All, now).await.unwrap();
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [first, second, scheduled]);
@@ -116,7 +115,7 @@ async fn failed_job_is_retried_with_backoff_and_then_dead() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mailer = Mailer::into_folder(&app.state.settings.mail, file.path().to_owned()).unwrap();
     let broken = Context { mailer, ..app.jobs.clone() };
-    let id = enqueue(&app, &notification("bob@example.org")).await;
+    let id = enqueue(&app, &mail("bob@example.org")).await;
     let mut delays = Vec::new();
     for attempt in 1..=3 {
         let now = app.state.accounts.clock.now();
@@ -145,11 +144,11 @@ async fn failed_job_is_retried_with_backoff_and_then_dead() {
 #[tokio::test]
 async fn job_of_an_unknown_kind_is_dead_and_others_run() {
     let app = TestApp::start().await;
-    let id = enqueue(&app, &notification("ann@example.org")).await;
+    let id = enqueue(&app, &mail("ann@example.org")).await;
     let unknown = r#"{"kind":"fly","payload":{}}"#;
     let statement = format!("UPDATE jobs SET kind = 'fly', payload = '{unknown}'");
     app.state.db.execute_unprepared(&statement).await.unwrap();
-    enqueue(&app, &notification("bob@example.org")).await;
+    enqueue(&app, &mail("bob@example.org")).await;
     app.outbox.next("bob@example.org").await;
     let dead = with_status(&app, Status::Dead).await;
     assert_eq!((dead[0].id, dead[0].attempts), (id, 1));
@@ -160,7 +159,7 @@ async fn job_of_an_unknown_kind_is_dead_and_others_run() {
 async fn job_that_panics_is_retried_and_others_run() {
     let app = TestApp::start().await;
     enqueue(&app, &Job::CleanUp).await;
-    enqueue(&app, &notification("bob@example.org")).await;
+    enqueue(&app, &mail("bob@example.org")).await;
     // The first call is `work_off`'s own, the second one is in the job.
     let (calls, clock) = (AtomicUsize::new(0), app.state.accounts.clock.clone());
     let clock = Clock::new(move || {
@@ -188,11 +187,11 @@ async fn stopping_worker_returns_unfinished_jobs_to_the_queue() {
     let context = Context { mailer, shutdown_grace: Duration::ZERO, ..app.jobs.clone() };
     let readiness = Readiness::default();
     let running = tokio::spawn(work(context, readiness.clone()));
-    enqueue(&app, &notification("ann@example.org")).await;
+    enqueue(&app, &mail("ann@example.org")).await;
     wait_for(&app, Status::Done, 1).await;
     smtp.mood.send_replace(Mood::Silent);
     for index in 0..4 {
-        enqueue(&app, &notification(&format!("bob{index}@example.org"))).await;
+        enqueue(&app, &mail(&format!("bob{index}@example.org"))).await;
     }
     wait_for(&app, Status::Running, 3).await;
     readiness.drain();
@@ -208,7 +207,7 @@ async fn clean_up_deletes_expired_rows_alone() {
     let ann = app.user("ann").await;
     app.travel(TimeDelta::days(13));
     app.log_in("ann", crate::support::app::PASSWORD).await.ok::<serde_json::Value>();
-    enqueue(&app, &notification("bob@example.org")).await;
+    enqueue(&app, &mail("bob@example.org")).await;
     app.outbox.next("bob@example.org").await;
     let rows = async |table: &str| {
         let query = format!("SELECT count(*) AS count FROM {table}");

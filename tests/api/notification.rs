@@ -28,6 +28,16 @@ async fn with(smtp: &Smtp) -> (TestApp, Context) {
 }
 
 #[tokio::test]
+async fn html_mail_escapes_the_text_of_users() {
+    let app = TestApp::start().await;
+    let body = json!({ "email": "ann@example.com", "message": "<b>&\"hello\"</b>" });
+    app.user("ann").await.post("/notifications", body).await.expect(StatusCode::ACCEPTED);
+    let mail = app.outbox.next("ann@example.com").await;
+    let (_, html) = mail.split_once("<!doctype html>").unwrap();
+    assert!(html.contains("&lt;b&gt;&amp;") && !html.contains("<b>"), "{html}");
+}
+
+#[tokio::test]
 async fn notification_is_mailed_after_the_response() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
@@ -54,6 +64,7 @@ async fn notification_cannot_inject_mail_headers() {
     assert!(!head.contains("eve") && !head.contains("another"), "{head}");
 }
 
+// only with idempotency
 #[tokio::test]
 async fn repeated_request_with_idempotency_key_is_mailed_once() {
     let app = TestApp::start().await;
@@ -144,6 +155,7 @@ async fn user_notifies_own_address_only() {
     assert!(app.outbox.next("bob@example.org").await.contains("hello"));
 }
 
+// only with idempotency
 #[tokio::test]
 async fn repeated_request_with_idempotency_key_uses_no_quota() {
     let app = TestApp::with(|settings| {

@@ -49,12 +49,12 @@ async fn refresh_grant_returns_the_next_pair() {
 async fn refresh_grant_keeps_the_scope_of_the_login() {
     let app = TestApp::start().await;
     app.user("ann").await;
-    let login = [("username", "ann"), ("password", PASSWORD), ("scope", "items:read")];
+    let login = [("username", "ann"), ("password", PASSWORD), ("scope", "users")];
     let token: Token = app.anonymous().form("/token", &login).await.ok();
     let fields =
         [("grant_type", "refresh_token"), ("refresh_token", &token.refresh_token), ("scope", "me"), ("client_id", "x")];
     let next: Token = app.anonymous().form("/token", &fields).await.ok();
-    assert_eq!(next.scope, "items:read");
+    assert_eq!(next.scope, "users");
 }
 
 #[tokio::test]

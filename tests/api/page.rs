@@ -39,7 +39,7 @@ async fn every_list_can_be_walked_by_cursor() {
     for name in ["ann", "bob", "cyd", "dan"] {
         app.user(name).await;
         app.log_in("root", crate::support::app::PASSWORD).await;
-        root.post("/users/me/api-keys", json!({ "name": name, "scope": "users" })).await.created::<Value>();
+        root.post("/users/me/api-keys", json!({ "name": name, "scope": "users" })).await.created::<Value>(); // only with api_keys
     }
     for path in ["/users", "/users/me/sessions", "/users/me/api-keys", "/audit-events"] {
         let whole = ids(&page(&root, path).await);

@@ -103,16 +103,22 @@ async fn other_texts_are_refused_as_tickets() {
 }
 
 #[tokio::test]
-async fn ticket_needs_a_session_with_scope_me() {
+async fn ticket_needs_the_scope_me() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    let body = json!({ "name": "ci", "scope": "users" });
-    let key: Value = ann.post("/users/me/api-keys", body).await.created();
-    app.bearer(key["key"].as_str().unwrap()).post("/ws/ticket", json!({})).await.error(StatusCode::FORBIDDEN);
+    app.user("ann").await;
     let form = [("username", "ann"), ("password", PASSWORD), ("scope", "users")];
     let token: Value = app.anonymous().form("/token", &form).await.ok();
     let narrow = app.bearer(token["access_token"].as_str().unwrap());
     narrow.post("/ws/ticket", json!({})).await.error(StatusCode::FORBIDDEN);
+}
+
+// only with api_keys
+#[tokio::test]
+async fn api_key_gets_no_ticket() {
+    let app = TestApp::start().await;
+    let body = json!({ "name": "ci", "scope": "users" });
+    let key: Value = app.user("ann").await.post("/users/me/api-keys", body).await.created();
+    app.bearer(key["key"].as_str().unwrap()).post("/ws/ticket", json!({})).await.error(StatusCode::FORBIDDEN);
 }
 
 /// Who may do what: see `permissions`.

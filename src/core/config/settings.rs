@@ -23,10 +23,10 @@ pub struct Settings {
     pub rate_limit: RateLimitSettings,
     pub mail: MailSettings,
     pub jobs: JobSettings,
-    pub websocket: WebsocketSettings,
-    pub upstream: UpstreamSettings,
+    pub websocket: WebsocketSettings, // only with realtime
+    pub upstream: UpstreamSettings,   // only with external
     pub first_superuser: FirstSuperuser,
-    pub metrics: MetricsSettings,
+    pub metrics: MetricsSettings, // only with observability
     pub telemetry: TelemetrySettings,
 }
 
@@ -64,7 +64,7 @@ pub struct ServerSettings {
     pub drain_delay_seconds: u64,
     pub shutdown_grace_seconds: u64,
     pub docs: bool,
-    pub fastapi_dashboard: bool,
+    pub fastapi_dashboard: bool, // only with fastapi_dashboard
     #[schemars(length(min = 1))]
     pub static_dir: Option<PathBuf>,
 }
@@ -120,6 +120,7 @@ pub struct AuthSettings {
     #[schemars(range(max = 1000))]
     pub session_cache_ms: u64,
     pub recent_login_seconds: u32,
+    // only with api_keys
     // The document states the same maximum: schemas::api_key.
     #[schemars(range(min = 1, max = 365))]
     pub api_key_max_days: u32,
@@ -195,6 +196,7 @@ pub struct JobSettings {
     pub timeout_seconds: u64,
 }
 
+// only with realtime
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebsocketSettings {
@@ -212,6 +214,7 @@ pub struct WebsocketSettings {
     pub max_connections: usize,
 }
 
+// only with external
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamSettings {
@@ -237,6 +240,7 @@ pub struct FirstSuperuser {
     pub password: Option<SecretString>,
 }
 
+// only with observability
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsSettings {
@@ -251,10 +255,12 @@ pub struct TelemetrySettings {
     pub log_format: LogFormat,
     #[schemars(range(min = 1))]
     pub slow_statement_ms: u64,
+    // only with observability: begin
     #[schemars(regex(pattern = r"^https?://[^\s?#]+$"))]
     pub otlp_endpoint: Option<String>,
     #[schemars(range(min = 0.0, max = 1.0))]
     pub sample_ratio: f64,
+    // only with observability: end
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -2,8 +2,8 @@
 
 mod availability;
 mod constraint;
-mod metrics;
 pub mod migrate;
+mod observe;
 mod pool;
 
 use sea_orm::{
@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 pub use availability::is_unavailable;
 pub use constraint::UniqueConstraint;
-pub use metrics::{connections, observe};
+pub use observe::{connections, observe};
 pub use pool::connect;
 
 /// The connection pool. Clones share it.

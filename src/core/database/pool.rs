@@ -59,11 +59,12 @@ fn options(settings: &DatabaseSettings) -> Result<ConnectOptions, DbErr> {
         options.statement_timeout(statement_timeout).map_sqlx_postgres_opts(move |postgres: PgConnectOptions| {
             postgres.application_name(env!("CARGO_PKG_NAME")).options([("lock_timeout", lock_timeout)])
         });
-        options.map_sqlx_postgres_pool_opts(report_acquire_times);
+        options.map_sqlx_postgres_pool_opts(report_acquire_times); // only with observability
     }
     Ok(options)
 }
 
+// only with observability
 /// Events for `telemetry::acquire_times`. They cost nothing while it does not listen, and the log leaves them out.
 fn report_acquire_times<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.acquire_time_level(tracing::log::LevelFilter::Info)

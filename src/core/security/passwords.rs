@@ -134,10 +134,10 @@ impl Passwords {
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let place = self.0.queue.try_acquire().map_err(|_| HashError::Overloaded)?;
-        let waiting = Counted::in_state("waiting");
+        let waiting = Counted::in_state("waiting"); // only with observability
         let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(HashError::new)?;
         drop((waiting, place));
-        let running = Counted::in_state("running");
+        let running = Counted::in_state("running"); // only with observability
         let work = move || {
             // Held until the hash is done: an aborted request must not admit another hash meanwhile.
             let _held = (permit, running);
@@ -147,9 +147,11 @@ impl Passwords {
     }
 }
 
+// only with observability
 /// A hash that is waiting or running, in the metrics until it is dropped.
 struct Counted(metrics::Gauge);
 
+// only with observability
 impl Counted {
     fn in_state(state: &'static str) -> Self {
         let gauge = metrics::gauge!("password_hashes", "state" => state);
@@ -158,6 +160,7 @@ impl Counted {
     }
 }
 
+// only with observability
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.decrement(1);

@@ -7,8 +7,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// The prefix of API keys, by which people and secret scanners recognise them: the package's name.
-pub const API_KEY_PREFIX: &str = concat!(env!("CARGO_PKG_NAME"), "_");
+// only with api_keys
+/// The prefix of API keys, by which people and secret scanners recognise them.
+pub const API_KEY_PREFIX: &str = "keel_";
 
 /// The length of a secret: 256 bits.
 const BYTES: usize = 32;

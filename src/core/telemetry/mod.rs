@@ -6,7 +6,7 @@ pub mod traces;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::trace::TracerProvider; // only with observability
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata};
@@ -22,6 +22,7 @@ use super::config::{LogFormat, Settings};
 const DEFAULT_FILTER: &str = "info,sqlx=warn,sea_orm_migration=warn";
 /// Targets that log secrets at the TRACE level: URLs with passwords, the bytes of TLS handshakes, and messages.
 const SECRET_LOGGING_TARGETS: [&str; 5] = ["sea_orm::driver", "rustls", "hyper_util", "reqwest", "tungstenite"];
+// only with observability
 /// How long the last spans may take to be sent when the process ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -38,10 +39,12 @@ pub fn milliseconds(time: Duration) -> f64 {
     f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }
 
+// only with observability
 /// Sends the remaining spans when it is dropped. Keep it until the process ends, and drop it outside the runtime.
 #[must_use]
 pub struct Telemetry(Option<SdkTracerProvider>);
 
+// only with observability
 impl Drop for Telemetry {
     fn drop(&mut self) {
         if let Some(provider) = &self.0 {

@@ -4,7 +4,7 @@
 //! Spans of this crate and of SeaORM are part of the trace: `#[tracing::instrument]` adds one. A span with the target
 //! [`TRACE`] is not in the log.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::HeaderMap;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Key, KeyValue};
@@ -17,9 +17,8 @@ use tracing::{Level, Metadata, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::core::config::TelemetrySettings;
+use crate::core::headers::TRACEPARENT;
 
-/// The header that names the trace and the span that a request comes from.
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The target of spans that are not in the log.
 pub const TRACE: &str = "trace";
 /// Targets of the spans of database operations.

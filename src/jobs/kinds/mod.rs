@@ -26,12 +26,13 @@ pub enum Job {
     EmailChangeNotice(EmailChangeNotice),
     /// Mail a link that was requested.
     EmailToken(EmailToken),
+    // only with notifications
     /// Mail a user's message.
     Notification(Notification),
 }
 
 /// The kinds that send mails. Together they get only a share of the worker's slots, because a mail server may be slow.
-pub const MAIL_KINDS: [&str; 3] = ["email_change_notice", "email_token", "notification"];
+pub const MAIL_KINDS: &[&str] = &["email_change_notice", "email_token", "notification"];
 
 /// Runs the job. `id` is the same for every attempt.
 pub(super) async fn run(context: &Context, id: Uuid, job: Job) -> Result<(), Failure> {
@@ -39,6 +40,6 @@ pub(super) async fn run(context: &Context, id: Uuid, job: Job) -> Result<(), Fai
         Job::CleanUp => clean_up::run(context).await,
         Job::EmailChangeNotice(data) => email_change_notice::run(context, id, &data).await,
         Job::EmailToken(data) => email_token::run(context, id, &data).await,
-        Job::Notification(data) => notification::run(context, id, &data).await,
+        Job::Notification(data) => notification::run(context, id, &data).await, // only with notifications
     }
 }

@@ -31,6 +31,9 @@ const NOT_FOUND: Error = Error::NotFound("API key not found");
 
 /// How often the use of a key is recorded.
 const USE_INTERVAL: TimeDelta = TimeDelta::minutes(1);
+// only with observability
+/// Keys are counted as expiring from this long before.
+const EXPIRES_SOON: TimeDelta = TimeDelta::days(7);
 
 fn read_model(key: Model) -> ApiKeyRead {
     let Model { id, user_id: _, name, scopes, key_hash: _, created_at, last_used_at, expires_at } = key;
@@ -207,10 +210,11 @@ pub async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<u64> {
     Ok(Entity::delete_many().filter(Column::ExpiresAt.lt(now)).exec(db).await?.rows_affected)
 }
 
-/// Counts the keys that expire between these times.
+// only with observability
+/// Counts the keys that expire within [`EXPIRES_SOON`].
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn count_expiring(db: &Db, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<u64> {
-    Ok(Entity::find().filter(Column::ExpiresAt.between(from, until)).count(db).await?)
+pub async fn count_expiring(db: &Db, now: DateTime<Utc>) -> Result<u64> {
+    Ok(Entity::find().filter(Column::ExpiresAt.between(now, now + EXPIRES_SOON)).count(db).await?)
 }

@@ -24,6 +24,7 @@ pub struct Principal {
     pub token_expires_at: Option<DateTime<Utc>>,
 }
 
+// only with realtime
 /// A principal that opens a WebSocket or an event stream.
 #[derive(Debug, Clone, Copy)]
 pub struct SocketPrincipal {
@@ -40,6 +41,7 @@ pub struct SocketPrincipal {
 pub enum Credential {
     /// The session of an access token.
     Session(Uuid),
+    // only with api_keys
     /// The hash of an API key.
     ApiKey(String),
 }
@@ -49,7 +51,7 @@ pub enum Credential {
 #[derive(Clone)]
 pub struct PrincipalCache {
     entries: Arc<Mutex<Entries>>,
-    invalidated: Arc<Notify>,
+    invalidated: Arc<Notify>, // only with realtime
     ttl: Duration,
 }
 
@@ -111,9 +113,10 @@ impl PrincipalCache {
         let mut entries = self.lock();
         entries.invalidations += 1;
         entries.by_credential.retain(|_, entry| entry.principal.user.id != user);
-        self.invalidated.notify_one();
+        self.invalidated.notify_one(); // only with realtime
     }
 
+    // only with realtime
     /// Waits until [`Self::forget`] was called since the last time. For a single waiter.
     pub async fn forgotten(&self) {
         self.invalidated.notified().await;

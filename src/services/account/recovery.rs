@@ -77,7 +77,7 @@ pub async fn reset(accounts: &AccountContext, client: &Client, data: PasswordRes
     change.update(&transaction).await?;
     email_token::revoke(&transaction, user.id).await?;
     session::end_others(&transaction, user.id, None).await?;
-    api_key::revoke_all(accounts, &transaction, client, user.id).await?;
+    api_key::revoke_all(accounts, &transaction, client, user.id).await?; // only with api_keys
     let event = Event { kind: AuditKind::PasswordReset, user: Some(user.id), actor: None, client, detail: None };
     audit_event::record(&transaction, now, event).await?;
     transaction.commit().await?;

@@ -9,7 +9,7 @@ use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::schema_of;
 
-/// Derives the `utoipa` traits of each type from its `JsonSchema`: `documented!(ItemCreate, ItemRead)`. A macro,
+/// Derives the `utoipa` traits of each type from its `JsonSchema`: `documented!(UserCreate, UserRead)`. A macro,
 /// because the traits and `JsonSchema` are both foreign.
 macro_rules! documented {
     ($($type:ty),+ $(,)?) => { $(
@@ -29,7 +29,7 @@ macro_rules! documented {
     )+ };
 }
 
-/// The same for the types of query and path parameters: `documented_parameters!(Query: ItemFilter)`.
+/// The same for the types of query and path parameters: `documented_parameters!(Query: Paging)`.
 macro_rules! documented_parameters {
     ($place:ident: $($type:ty),+ $(,)?) => { $(
         impl utoipa::IntoParams for $type {

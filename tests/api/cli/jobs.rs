@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use keel::core::clock::Clock;
 use keel::core::database::begin_write;
-use keel::entities::api_key;
+use keel::entities::user;
 use keel::jobs::kinds::Job;
 use keel::jobs::queue::{self, Status};
 use reqwest::StatusCode;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::serve::{Process, log_in};
-use super::{fails, folder, keel, succeeds};
+use super::{command, fails, folder, succeeds};
 use crate::support::database::TestDatabase;
 use crate::support::smtp::{Mood, Smtp, message_id};
 use crate::support::socket::TIMEOUT;
@@ -29,8 +29,9 @@ async fn post(address: SocketAddr, path: &str, token: &str, body: &Value) -> req
     Ok(answer.status())
 }
 
-fn notification(to: &str) -> Value {
-    json!({ "email": to, "message": "hello" })
+/// A new user, who gets a mail.
+fn new_user(email: &str) -> Value {
+    json!({ "email": email, "password": "kettle with a lid" })
 }
 
 /// With this mail server, and a lease of a second.
@@ -52,27 +53,27 @@ fn by_recipient(mails: &[String]) -> HashMap<String, HashSet<String>> {
 async fn acknowledged_mail_is_sent_after_a_kill() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Silent).await;
-    let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
+    let process = Process::spawn(with(&mut command(folder.path(), &database, &["serve"]), &smtp));
     let address = process.address();
     let token = log_in(address).await;
     for index in 0..12 {
-        let body = notification(&format!("bob{index}@example.org"));
-        assert_eq!(post(address, "/notifications", &token, &body).await.unwrap(), 202);
+        let body = new_user(&format!("bob{index}@example.org"));
+        assert_eq!(post(address, "/users", &token, &body).await.unwrap(), 201);
     }
     // SIGKILL, while six of them are being sent.
     drop(process);
     smtp.mood.send_replace(Mood::Good);
-    let again = Process::spawn(with(&mut keel(folder.path(), &database, &["worker"]), &smtp));
+    let again = Process::spawn(with(&mut command(folder.path(), &database, &["worker"]), &smtp));
     let ids = by_recipient(&smtp.mails(12).await);
     assert!(ids.len() == 12 && ids.values().all(|ids| ids.len() == 1), "{ids:?}");
     drop(again);
 }
 
 #[tokio::test]
-async fn acknowledged_keys_and_mails_survive_a_kill_under_load() {
+async fn acknowledged_users_and_mails_survive_a_kill_under_load() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Good).await;
-    let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
+    let process = Process::spawn(with(&mut command(folder.path(), &database, &["serve"]), &smtp));
     let address = process.address();
     let token = log_in(address).await;
     let acknowledged = Arc::<Mutex<Vec<String>>>::default();
@@ -82,15 +83,10 @@ async fn acknowledged_keys_and_mails_survive_a_kill_under_load() {
             tokio::spawn(async move {
                 for index in 0.. {
                     let name = format!("w{writer}-{index}");
-                    let both = [
-                        ("/users/me/api-keys", json!({ "name": name, "scope": "users" })),
-                        ("/notifications", notification(&format!("{name}@example.org"))),
-                    ];
-                    for (path, body) in both {
-                        // No answer: the server is gone.
-                        let Ok(status) = post(address, path, &token, &body).await else { return };
-                        assert!(status.is_success(), "{status}");
-                    }
+                    let body = new_user(&format!("{name}@example.org"));
+                    // No answer: the server is gone.
+                    let Ok(status) = post(address, "/users", &token, &body).await else { return };
+                    assert!(status.is_success(), "{status}");
                     acknowledged.lock().unwrap().push(name);
                 }
             })
@@ -105,7 +101,7 @@ async fn acknowledged_keys_and_mails_survive_a_kill_under_load() {
     }
     let acknowledged = acknowledged.lock().unwrap().clone();
 
-    let process = Process::spawn(with(&mut keel(folder.path(), &database, &["serve"]), &smtp));
+    let process = Process::spawn(with(&mut command(folder.path(), &database, &["serve"]), &smtp));
     process.address();
     let db = database.connect().await;
     let done = async {
@@ -116,11 +112,13 @@ async fn acknowledged_keys_and_mails_survive_a_kill_under_load() {
     timeout(TIMEOUT, done).await.expect("every job is done");
     assert_eq!(queue::count(&db, Status::Dead).await.unwrap(), 0);
     let ids = by_recipient(&smtp.mails(0).await);
-    let keys: Vec<String> = api_key::Entity::find().all(&db).await.unwrap().into_iter().map(|key| key.name).collect();
+    let users = user::Entity::find().all(&db).await.unwrap();
+    let users: HashSet<String> = users.into_iter().map(|user| user.email).collect();
     for name in acknowledged {
-        let mailed = ids.get(&format!("{name}@example.org")).unwrap_or_else(|| panic!("no mail to {name}"));
+        let email = format!("{name}@example.org");
+        let mailed = ids.get(&email).unwrap_or_else(|| panic!("no mail to {name}"));
         assert_eq!(mailed.len(), 1, "{name}: {mailed:?}");
-        assert!(keys.contains(&name), "no key {name}");
+        assert!(users.contains(&email), "no user {name}");
     }
 }
 
@@ -128,15 +126,15 @@ async fn acknowledged_keys_and_mails_survive_a_kill_under_load() {
 async fn sigterm_returns_jobs_that_hang_to_the_queue_after_a_third_of_the_grace_period() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Silent).await;
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     serve.env("SMTP_URL", smtp.url()).env("APP__SERVER__SHUTDOWN_GRACE_SECONDS", "18");
     serve.env("APP__MAIL__TIMEOUT_SECONDS", "300");
     let mut process = Process::spawn(&mut serve);
     let address = process.address();
     let token = log_in(address).await;
     for index in 0..3 {
-        let body = notification(&format!("bob{index}@example.org"));
-        assert_eq!(post(address, "/notifications", &token, &body).await.unwrap(), 202);
+        let body = new_user(&format!("bob{index}@example.org"));
+        assert_eq!(post(address, "/users", &token, &body).await.unwrap(), 201);
     }
     let db = database.connect().await;
     let running = async {
@@ -157,14 +155,14 @@ async fn sigterm_returns_jobs_that_hang_to_the_queue_after_a_third_of_the_grace_
 async fn serve_leaves_jobs_to_workers_without_in_process() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Good).await;
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     let server = Process::spawn(with(&mut serve, &smtp).env("APP__JOBS__IN_PROCESS", "false"));
     let address = server.address();
     let token = log_in(address).await;
-    assert_eq!(post(address, "/notifications", &token, &notification("bob@example.org")).await.unwrap(), 202);
+    assert_eq!(post(address, "/users", &token, &new_user("bob@example.org")).await.unwrap(), 201);
     let db = database.connect().await;
     assert_eq!(queue::count(&db, Status::Queued).await.unwrap(), 1);
-    let mut worker = Process::spawn(with(&mut keel(folder.path(), &database, &["worker"]), &smtp));
+    let mut worker = Process::spawn(with(&mut command(folder.path(), &database, &["worker"]), &smtp));
     smtp.mails(1).await;
     worker.terminate();
     assert!(worker.ended().await.success());
@@ -173,7 +171,7 @@ async fn serve_leaves_jobs_to_workers_without_in_process() {
 #[tokio::test]
 async fn dead_letters_are_listed_retried_and_purged() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
-    let jobs = |arguments: &[&str]| succeeds(&mut keel(folder.path(), &database, &[&["jobs"], arguments].concat()));
+    let jobs = |arguments: &[&str]| succeeds(&mut command(folder.path(), &database, &[&["jobs"], arguments].concat()));
     let db = database.connect().await;
     let mut ids = Vec::new();
     for index in 0..3 {
@@ -197,25 +195,26 @@ async fn dead_letters_are_listed_retried_and_purged() {
     assert_eq!(jobs(&["retry", "--all"]), "1 queued\n");
     // All of them has to be said.
     for arguments in [&["jobs", "purge"][..], &["jobs", "retry"], &["jobs", "purge", "--all", &ids[0]]] {
-        fails(&mut keel(folder.path(), &database, arguments));
+        fails(&mut command(folder.path(), &database, arguments));
     }
 }
 
+// only with observability
 #[tokio::test]
 async fn metrics_listener_reports_jobs() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let smtp = Smtp::start(Mood::Strict).await;
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     let process = Process::spawn(with(&mut serve, &smtp).env("APP__METRICS__PORT", port.to_string()));
     let address = process.address();
     let token = log_in(address).await;
-    assert_eq!(post(address, "/notifications", &token, &notification("bob@example.org")).await.unwrap(), 202);
+    assert_eq!(post(address, "/users", &token, &new_user("bob@example.org")).await.unwrap(), 201);
     let metrics =
         async || reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap();
     let told = async {
         let all = [
-            r#"jobs_total{kind="notification",outcome="dead"} 1"#,
+            r#"jobs_total{kind="email_token",outcome="dead"} 1"#,
             r#"jobs{status="dead"} 1"#,
             "job_duration_seconds_count",
         ];

@@ -9,7 +9,7 @@ use keel::core::database::migrate;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
-use super::{bare, fails, folder, keel, succeeds};
+use super::{bare, command, fails, folder, succeeds};
 use crate::support::database::TestDatabase;
 use crate::support::socket::{RawAnswer, Socket, TIMEOUT};
 
@@ -43,6 +43,7 @@ impl Process {
         }
     }
 
+    // only with observability
     /// The lines that were not read yet, of a process that has ended.
     pub(super) fn rest_of_log(&self) -> Vec<String> {
         self.log.iter().collect()
@@ -142,10 +143,10 @@ async fn default_superuser_is_created_on_loopback_only() {
 #[tokio::test]
 async fn healthcheck_asks_the_running_server() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
-    let process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let process = Process::spawn(&mut command(folder.path(), &database, &["serve"]));
     let port = process.address().port().to_string();
     let healthcheck = || {
-        let mut command = keel(folder.path(), &database, &["healthcheck"]);
+        let mut command = command(folder.path(), &database, &["healthcheck"]);
         command.env("PORT", &port);
         command
     };
@@ -156,9 +157,9 @@ async fn healthcheck_asks_the_running_server() {
 #[tokio::test]
 async fn healthcheck_asks_the_running_worker() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
-    let process = Process::spawn(&mut keel(folder.path(), &database, &["worker"]));
+    let process = Process::spawn(&mut command(folder.path(), &database, &["worker"]));
     let address = process.address();
-    succeeds(keel(folder.path(), &database, &["healthcheck"]).env("PORT", address.port().to_string()));
+    succeeds(command(folder.path(), &database, &["healthcheck"]).env("PORT", address.port().to_string()));
     assert_eq!(Socket::connect(address).await.get("/health/live").await.status, 200);
     assert_eq!(Socket::connect(address).await.get("/api/v1/users/me").await.status, 404);
 }
@@ -167,10 +168,10 @@ async fn healthcheck_asks_the_running_worker() {
 #[tokio::test]
 async fn server_without_file_descriptors_goes_on_when_clients_leave() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
-    let keel = keel(folder.path(), &database, &["serve"]);
+    let serve = command(folder.path(), &database, &["serve"]);
     let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 60; exec \"$0\" serve"]).arg(keel.get_program()).current_dir(folder.path());
-    limited.env_clear().envs(keel.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.args(["-c", "ulimit -n 60; exec \"$0\" serve"]).arg(serve.get_program()).current_dir(folder.path());
+    limited.env_clear().envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let mut process = Process::spawn(&mut limited);
     let address = process.address();
     let mut clients = Vec::new();
@@ -189,7 +190,7 @@ async fn server_without_file_descriptors_goes_on_when_clients_leave() {
 #[tokio::test]
 async fn sigterm_ends_the_process_with_success() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
-    let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let mut process = Process::spawn(&mut command(folder.path(), &database, &["serve"]));
     let mut idle = Socket::connect(process.address()).await;
     assert_eq!(idle.get("/health/ready").await.status, 200);
     process.terminate();
@@ -200,7 +201,7 @@ async fn sigterm_ends_the_process_with_success() {
 #[tokio::test]
 async fn stalled_client_delays_the_end_for_the_grace_period_only() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
-    let mut command = keel(folder.path(), &database, &["serve"]);
+    let mut command = command(folder.path(), &database, &["serve"]);
     let mut process = Process::spawn(command.env("APP__SERVER__SHUTDOWN_GRACE_SECONDS", "1"));
     let mut stalled = Socket::connect(process.address()).await;
     let head = "POST /token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
@@ -216,14 +217,14 @@ async fn port_that_is_in_use_is_named() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let said = fails(keel(folder.path(), &database, &["serve"]).env("PORT", &port));
+    let said = fails(command(folder.path(), &database, &["serve"]).env("PORT", &port));
     assert!(said.contains("cannot listen") && said.contains(&port), "{said}");
 }
 
 #[tokio::test]
 async fn acknowledged_write_survives_a_kill() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
-    let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let mut process = Process::spawn(&mut command(folder.path(), &database, &["serve"]));
     let address = process.address();
     let token = log_in(address).await;
     let head = format!("HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json");
@@ -234,7 +235,7 @@ async fn acknowledged_write_survives_a_kill() {
     process.child.kill().unwrap();
     process.ended().await;
 
-    let process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let process = Process::spawn(&mut command(folder.path(), &database, &["serve"]));
     let found = request(process.address(), &format!("GET /api/v1/users/me {head}"), "").await;
     assert_eq!((found.status, &found.body), (200, &changed.body));
 }
@@ -242,7 +243,7 @@ async fn acknowledged_write_survives_a_kill() {
 #[tokio::test]
 async fn processes_that_start_together_migrate_an_empty_database_once() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
-    let processes = [(); 3].map(|()| Process::spawn(&mut keel(folder.path(), &database, &["serve"])));
+    let processes = [(); 3].map(|()| Process::spawn(&mut command(folder.path(), &database, &["serve"])));
     for process in &processes {
         let address = process.address();
         assert_eq!(Socket::connect(address).await.get("/health/ready").await.status, 200);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::serve::{Process, request};
-use super::{folder, keel};
+use super::{command, folder};
 use crate::support::database::TestDatabase;
 use crate::support::redis::redis_url;
 use crate::support::socket::TIMEOUT;
@@ -37,7 +37,7 @@ async fn call(address: SocketAddr, method_and_path: &str, token: &str, body: &Va
 /// Two of them, and where they listen.
 fn two(database: &TestDatabase, folder: &std::path::Path, change: impl Fn(&mut Command)) -> [(Process, SocketAddr); 2] {
     [(); 2].map(|()| {
-        let mut command = keel(folder, database, &["serve"]);
+        let mut command = command(folder, database, &["serve"]);
         change(&mut command);
         let process = Process::spawn(&mut command);
         let address = process.address();
@@ -99,6 +99,7 @@ async fn limits_count_for_all_processes_together() {
     assert_eq!(statuses, [400, 400, 400, 400, 400, 400, 429, 429]);
 }
 
+// only with realtime
 #[tokio::test]
 async fn messages_cross_processes_and_a_stopping_process_closes_its_sockets() {
     let Some(redis) = redis_url() else { return };
@@ -123,6 +124,7 @@ async fn messages_cross_processes_and_a_stopping_process_closes_its_sockets() {
     assert_eq!(bob.hear().await, "A client disconnected");
 }
 
+// only with realtime
 #[tokio::test]
 async fn logout_on_one_process_closes_sockets_on_the_other() {
     let (folder, database) = (folder(), TestDatabase::empty().await);

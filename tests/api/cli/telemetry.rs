@@ -13,7 +13,7 @@ use prost::Message;
 use tokio::time::{sleep, timeout};
 
 use super::serve::{Process, log_in, request};
-use super::{folder, keel};
+use super::{command, folder};
 use crate::support::database::TestDatabase;
 use crate::support::smtp::{Mood, Smtp};
 use crate::support::socket::TIMEOUT;
@@ -38,13 +38,13 @@ fn value<'a>(text: &'a str, start: &str) -> &'a str {
 #[tokio::test]
 async fn metrics_cover_requests_database_jobs_and_process() {
     let (folder, database, port) = (folder(), TestDatabase::migrated().await, free_port());
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     let process = Process::spawn(serve.env("APP__METRICS__PORT", port.to_string()));
     let address = process.address();
     log_in(address).await;
     let form = "POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
     request(address, form, "username=admin%40example.com&password=wrong").await;
-    request(address, "GET /api/v1/items HTTP/1.1", "").await;
+    request(address, "GET /api/v1/users HTTP/1.1", "").await;
 
     // Jobs are counted with the first heartbeat.
     let counted = async {
@@ -57,7 +57,7 @@ async fn metrics_cover_requests_database_jobs_and_process() {
     let requests = "http_server_request_duration_seconds_count{method=";
     assert_eq!(value(&text, &format!(r#"{requests}"POST",route="/token",status="200"}}"#)), "1");
     assert_eq!(value(&text, &format!(r#"{requests}"POST",route="/token",status="400"}}"#)), "1");
-    assert_eq!(value(&text, &format!(r#"{requests}"GET",route="/api/v1/items",status="401"}}"#)), "1");
+    assert_eq!(value(&text, &format!(r#"{requests}"GET",route="/api/v1/users",status="401"}}"#)), "1");
     assert_eq!(value(&text, r#"logins_total{outcome="succeeded"}"#), "1");
     assert_eq!(value(&text, r#"logins_total{outcome="wrong_password"}"#), "1");
     assert_eq!(value(&text, "http_server_active_requests"), "0");
@@ -83,9 +83,9 @@ async fn metrics_cover_requests_database_jobs_and_process() {
         r#"database_pool_connections{state="in_use"}"#,
         r#"database_pool_connections{state="idle"}"#,
         r#"jobs{status="queued"}"#,
-        "api_keys_expiring",
-        r#"realtime_connections{kind="websocket"}"#,
-        r#"realtime_connections{kind="events"}"#,
+        "api_keys_expiring",                         // only with api_keys
+        r#"realtime_connections{kind="websocket"}"#, // only with realtime
+        r#"realtime_connections{kind="events"}"#,    // only with realtime
         "tokio_global_queue_depth",
         "tokio_busy_seconds_total",
         "process_cpu_seconds_total",
@@ -97,13 +97,13 @@ async fn metrics_cover_requests_database_jobs_and_process() {
 #[tokio::test]
 async fn metrics_do_not_grow_with_ids_paths_or_methods() {
     let (folder, database, port) = (folder(), TestDatabase::migrated().await, free_port());
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     let process = Process::spawn(serve.env("APP__METRICS__PORT", port.to_string()));
     let address = process.address();
     let token = log_in(address).await;
     let series = async |number: usize| {
         for head in [
-            format!("GET /api/v1/items/00000000-0000-7000-8000-{number:012} HTTP/1.1\r\nAuthorization: Bearer {token}"),
+            format!("GET /api/v1/users/00000000-0000-7000-8000-{number:012} HTTP/1.1\r\nAuthorization: Bearer {token}"),
             format!("GET /unknown/{number} HTTP/1.1"),
             format!("METHOD{number} / HTTP/1.1"),
         ] {
@@ -118,7 +118,7 @@ async fn metrics_do_not_grow_with_ids_paths_or_methods() {
     }
     let text = scrape(port).await;
     let requests = "http_server_request_duration_seconds_count";
-    let known = r#"{method="GET",route="/api/v1/items/{item_id}",status="404"}"#;
+    let known = r#"{method="GET",route="/api/v1/users/{user_id}",status="404"}"#;
     assert_eq!(value(&text, &format!("{requests}{known}")), "10");
     assert_eq!(value(&text, &format!(r#"{requests}{{method="GET",route="unmatched",status="404"}}"#)), "10");
     assert_eq!(value(&text, &format!(r#"{requests}{{method="other",route="/",status="405"}}"#)), "10");
@@ -167,7 +167,7 @@ fn hex(bytes: &[u8]) -> String {
 async fn trace_goes_from_the_client_through_request_and_job_to_the_mail() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let (smtp, (collector, endpoint)) = (Smtp::start(Mood::Good).await, Collector::start().await);
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     let settings = [
         ("APP__TELEMETRY__OTLP_ENDPOINT", format!("http://{endpoint}/")),
         ("APP__TELEMETRY__SAMPLE_RATIO", "0".to_owned()),
@@ -213,17 +213,17 @@ async fn trace_goes_from_the_client_through_request_and_job_to_the_mail() {
 #[tokio::test]
 async fn every_request_is_logged() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
-    let mut process = Process::spawn(&mut keel(folder.path(), &database, &["serve"]));
+    let mut process = Process::spawn(&mut command(folder.path(), &database, &["serve"]));
     let address = process.address();
     let token = log_in(address).await;
     let clients: Vec<_> = (0..5)
         .map(|_| {
             let head = format!(
-                "POST /api/v1/items HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}"
+                "PATCH /api/v1/users/me HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}"
             );
             tokio::spawn(async move {
                 for _ in 0..8 {
-                    assert_eq!(request(address, &head, r#"{"title": "Kettle"}"#).await.status, 201);
+                    assert_eq!(request(address, &head, r#"{"age": 30}"#).await.status, 200);
                 }
             })
         })
@@ -234,7 +234,7 @@ async fn every_request_is_logged() {
     process.terminate();
     assert!(process.ended().await.success());
     let log = process.rest_of_log();
-    let logged = log.iter().filter(|line| line.contains("path=/api/v1/items") && line.contains("request completed"));
+    let logged = log.iter().filter(|line| line.contains("path=/api/v1/users/me") && line.contains("request completed"));
     assert_eq!(logged.count(), 40, "{log:#?}");
 }
 
@@ -242,7 +242,7 @@ async fn every_request_is_logged() {
 async fn statements_of_background_tasks_are_no_traces() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let (collector, endpoint) = Collector::start().await;
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     serve.env("APP__TELEMETRY__OTLP_ENDPOINT", format!("http://{endpoint}")).env("OTEL_BSP_SCHEDULE_DELAY", "100");
     let process = Process::spawn(&mut serve);
     log_in(process.address()).await;
@@ -254,7 +254,7 @@ async fn statements_of_background_tasks_are_no_traces() {
 #[tokio::test]
 async fn unreachable_collector_stops_neither_requests_nor_the_end() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
-    let mut serve = keel(folder.path(), &database, &["serve"]);
+    let mut serve = command(folder.path(), &database, &["serve"]);
     let endpoint = format!("http://127.0.0.1:{}", free_port());
     let mut process = Process::spawn(serve.env("APP__TELEMETRY__OTLP_ENDPOINT", endpoint));
     log_in(process.address()).await;

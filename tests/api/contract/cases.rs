@@ -109,7 +109,7 @@ fn walk(schema: &Value, written: Written, place: &mut Vec<Value>, cases: &mut Ve
         walk(member, written, place, cases);
         place.pop();
     }
-    if allows(&rules, "object") {
+    if allows(&rules, "object") && rules.contains_key("properties") {
         place.push("no_such_member".into());
         cases.push(Case { place: place.clone(), value: Some(json!("x")), accepted: true });
         place.pop();
@@ -163,6 +163,8 @@ fn probes(rules: &Rules, written: Written) -> Vec<(Value, bool)> {
             "oneOf" => probes.extend([(json!("no such option"), false), (json!(""), false)]),
             "format" => probes.extend(formatted(rules, bound.as_str().unwrap())),
             "required" | "properties" | "items" => {}
+            // Any object.
+            "additionalProperties" if *bound == true => {}
             keyword if ANNOTATIONS.contains(&keyword) => {}
             unknown => panic!("the walker does not know the keyword '{unknown}': teach it, or the rule goes untested"),
         }

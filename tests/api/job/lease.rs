@@ -7,7 +7,7 @@ use keel::jobs::queue::Status;
 use keel::jobs::{Failure, Retry};
 use uuid::Uuid;
 
-use super::{enqueue, notification, with_status, worker};
+use super::{enqueue, mail, with_status, worker};
 use crate::support::TestApp;
 
 /// A worker that sends no heartbeat: its leases have expired when it gets them.
@@ -28,7 +28,7 @@ async fn reclaim(app: &TestApp) -> u64 {
 async fn job_of_a_dead_worker_is_claimed_by_another_and_lost_to_the_first() {
     let app = TestApp::start().await;
     let db = &app.state.db;
-    enqueue(&app, &notification("bob@example.org")).await;
+    enqueue(&app, &mail("bob@example.org")).await;
     let dead = dead_worker();
     let lost = claim(&app, &dead).await;
     assert_eq!(reclaim(&app).await, 1);
@@ -51,7 +51,7 @@ async fn heartbeat_extends_the_leases_of_running_jobs_alone() {
     let app = TestApp::start().await;
     let dead = dead_worker();
     for address in ["ann@example.org", "bob@example.org"] {
-        enqueue(&app, &notification(address)).await;
+        enqueue(&app, &mail(address)).await;
     }
     let (running, forgotten) = (claim(&app, &dead).await, claim(&app, &dead).await);
     let alive = LeaseOptions { lease: TimeDelta::seconds(30), ..dead };
@@ -77,7 +77,7 @@ async fn process_with_a_wrong_clock_neither_steals_nor_loses_jobs() {
         let app = TestApp::start().await;
         // A process with the right clock has queued them.
         for address in ["ann@example.org", "bob@example.org"] {
-            enqueue(&app, &notification(address)).await;
+            enqueue(&app, &mail(address)).await;
         }
         app.travel(wrong_by);
         let held = claim(&app, &worker()).await;

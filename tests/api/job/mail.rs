@@ -12,7 +12,7 @@ use keel::server::Readiness;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{enqueue, notification, wait_for, with_status};
+use super::{enqueue, mail, wait_for, with_status};
 use crate::support::TestApp;
 use crate::support::smtp::{Mood, Smtp};
 use crate::support::socket::TIMEOUT;
@@ -41,7 +41,7 @@ async fn mails_to_a_silent_server_leave_slots_for_other_jobs() {
     let smtp = Smtp::start(Mood::Silent).await;
     let (app, context) = with_server(&smtp, 300).await;
     for index in 0..8 {
-        enqueue(&app, &notification(&format!("bob{index}@example.org"))).await;
+        enqueue(&app, &mail(&format!("bob{index}@example.org"))).await;
     }
     let readiness = Readiness::default();
     let worker = tokio::spawn(work(context, readiness.clone()));
@@ -58,7 +58,7 @@ async fn mail_to_a_server_that_hangs_fails_within_the_timeout() {
     for mood in [Mood::Silent, Mood::HangsAfterData] {
         let smtp = Smtp::start(mood).await;
         let (app, context) = with_server(&smtp, 1).await;
-        enqueue(&app, &notification("bob@example.org")).await;
+        enqueue(&app, &mail("bob@example.org")).await;
         let started = Instant::now();
         work_off(&context, app.state.accounts.now()).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
@@ -66,7 +66,7 @@ async fn mail_to_a_server_that_hangs_fails_within_the_timeout() {
         assert_eq!(job.last_error.as_deref(), Some("the mail server does not respond in time"));
         // The next mail has a connection of its own.
         smtp.mood.send_replace(Mood::Good);
-        enqueue(&app, &notification("ann@example.org")).await;
+        enqueue(&app, &mail("ann@example.org")).await;
         work_off(&context, app.state.accounts.now()).await.unwrap();
         assert!(smtp.mails(1).await.last().unwrap().contains("To: ann@example.org"));
     }
@@ -76,7 +76,7 @@ async fn mail_to_a_server_that_hangs_fails_within_the_timeout() {
 async fn mail_held_up_by_an_outage_leaves_within_a_minute_of_its_end() {
     let smtp = Smtp::start(Mood::Gone).await;
     let (app, context) = with_server(&smtp, 15).await;
-    let id = enqueue(&app, &notification("bob@example.org")).await;
+    let id = enqueue(&app, &mail("bob@example.org")).await;
     // Many more attempts than `jobs.max_attempts`.
     for _ in 0..50 {
         work_off(&context, app.state.accounts.now()).await.unwrap();
@@ -95,11 +95,11 @@ async fn mail_held_up_by_an_outage_leaves_within_a_minute_of_its_end() {
 async fn mail_that_the_server_refuses_is_dead_and_one_of_a_wrong_login_is_not() {
     let smtp = Smtp::start(Mood::Strict).await;
     let (app, context) = with_server(&smtp, 15).await;
-    let refused = enqueue(&app, &notification("ann@example.org")).await;
+    let refused = enqueue(&app, &mail("ann@example.org")).await;
     work_off(&context, app.state.accounts.now()).await.unwrap();
     assert_eq!(with_status(&app, Status::Dead).await[0].id, refused);
     smtp.mood.send_replace(Mood::Locked);
-    let held = enqueue(&app, &notification("bob@example.org")).await;
+    let held = enqueue(&app, &mail("bob@example.org")).await;
     work_off(&context, app.state.accounts.now()).await.unwrap();
     assert_eq!(with_status(&app, Status::Queued).await[0].id, held);
 }

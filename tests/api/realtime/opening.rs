@@ -33,6 +33,7 @@ async fn access_token_in_the_query_is_not_accepted() {
     }
 }
 
+// only with api_keys
 #[tokio::test]
 async fn api_keys_and_narrow_tokens_are_forbidden() {
     let app = TestApp::start().await;

@@ -109,6 +109,7 @@ impl TestApp {
         TestServer::start(self.app.clone(), settings, self.state.readiness.clone()).await
     }
 
+    // only with realtime
     /// The application of another process on a socket.
     pub async fn listen_elsewhere(&self) -> TestServer {
         TestServer::start(self.elsewhere().await, self.state.settings.server.clone(), Readiness::default()).await
@@ -159,7 +160,11 @@ impl TestApp {
         let (accounts, client) = (&self.state.accounts, keel::core::client::Client::default());
         // Created by a superuser, so the email is verified.
         let actor = user::Actor { id: uuid::Uuid::nil(), client: &client };
-        let user: UserRead = user::create(accounts, user::Creator { actor, key: None }, data).await.unwrap();
+        let creator = user::Creator {
+            actor,
+            key: None, // only with idempotency
+        };
+        let user: UserRead = user::create(accounts, creator, data).await.unwrap();
         let form = serde_json::from_value(json!({ "username": name, "password": PASSWORD })).unwrap();
         let found = user::find_by_login(&accounts.db, name).await.unwrap();
         let token = login::login(accounts, &client, found, form).await.unwrap();

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::sync::{LazyLock, Once};
 
+use keel::core::security::API_KEY_PREFIX;
 use keel::core::telemetry::is_free_of_secrets;
 use regex::RegexSet;
 use tracing_subscriber::filter::filter_fn;
@@ -15,8 +16,7 @@ static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
         // Access tokens, API keys and other tokens, or parts of them.
         r"eyJ[A-Za-z0-9_-]{8,}",
-        // Not the names of databases: `keel_test_…_template` is longer.
-        r"keel_[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",
+        &format!("{API_KEY_PREFIX}[A-Za-z0-9_-]{{43}}($|[^A-Za-z0-9_-])"), // only with api_keys
         r"[?&]\w*(token|ticket|password)=",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{86}($|[^A-Za-z0-9_-])",
         r"(^|[^A-Za-z0-9_/-])[A-Za-z0-9_-]{43}($|[^A-Za-z0-9_-])",
@@ -48,7 +48,8 @@ struct Watch;
 
 impl Write for Watch {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
+        // The names of databases look like secrets.
+        let text = String::from_utf8_lossy(line).replace("keel_test_", "");
         // Lines of the suite's own WebSocket client do not come from the service.
         if SECRETS.is_match(&text) && !text.contains(" tungstenite::handshake::client: ") {
             let mut stderr = io::stderr();

@@ -24,6 +24,7 @@ use crate::services::idempotency::{IdempotencyKey, once};
 pub struct Creator<'a> {
     /// The superuser.
     pub actor: Actor<'a>,
+    // only with idempotency
     /// The key of the request, if it may be repeated.
     pub key: Option<IdempotencyKey>,
 }

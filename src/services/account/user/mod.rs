@@ -106,6 +106,7 @@ pub async fn list(db: &impl ConnectionTrait, paging: Paging) -> Result<UserPage>
 }
 
 /// The error for a row that belongs to a user who was deleted in the meantime.
+#[allow(dead_code, reason = "not every project has rows that belong to users")]
 pub(in crate::services) fn user_deleted(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::Unauthorized,

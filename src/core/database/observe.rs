@@ -11,11 +11,14 @@ use crate::core::telemetry::milliseconds;
 /// the pool is cloned.
 pub fn observe(db: &mut Db, slow: Duration) {
     db.set_metric_callback(move |statement| {
-        let (operation, elapsed) = (operation(&statement.statement.sql), statement.elapsed);
+        let elapsed = statement.elapsed;
+        // only with observability: begin
+        let operation = operation(&statement.statement.sql);
         metrics::histogram!("database_statement_duration_seconds", "operation" => operation).record(elapsed);
         if statement.failed {
             metrics::counter!("database_statement_failures_total", "operation" => operation).increment(1);
         }
+        // only with observability: end
         if elapsed >= slow {
             let sql = &statement.statement.sql;
             tracing::warn!(statement = sql, duration_ms = milliseconds(elapsed), "slow statement");
@@ -23,6 +26,7 @@ pub fn observe(db: &mut Db, slow: Duration) {
     });
 }
 
+// only with observability
 fn operation(sql: &str) -> &'static str {
     match sql.split_ascii_whitespace().next() {
         Some("SELECT") => "select",
@@ -33,6 +37,7 @@ fn operation(sql: &str) -> &'static str {
     }
 }
 
+// only with observability
 /// The connections of the pool: those in use, and those that are idle.
 #[must_use]
 pub fn connections(db: &Db) -> (u32, u32) {

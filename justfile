@@ -24,7 +24,7 @@ run *arguments:
 migrate command="status" *arguments:
     {{ if command == "new" { "sh migrations/new.sh" } else { "cargo run -- migrate " + command } }} {{ arguments }}
 
-# Run everything in containers: just up --profile observability
+# Run everything in containers: just up --profile worker
 [group('develop')]
 up *profiles:
     docker compose {{ profiles }} up --build
@@ -50,6 +50,20 @@ lint:
     cargo fmt --check
     cargo clippy --all-targets --locked -- -D warnings
 
+# Check the tools of xtask/
+[group('check')]
+tools:
+    cargo fmt --check --manifest-path xtask/Cargo.toml
+    cargo clippy --locked --manifest-path xtask/Cargo.toml --target-dir target/xtask --all-targets -- -D warnings
+    cargo test --locked --manifest-path xtask/Cargo.toml --target-dir target/xtask
+
+# only with template: begin
+# Make projects from the template, and check each of them: just test-template --quick
+[group('check')]
+test-template *arguments:
+    TEST_DATABASE_URL="{{ postgres }}" TEST_REDIS_URL="{{ redis }}" cargo xtask test-template {{ arguments }}
+# only with template: end
+
 # Check licences, vulnerabilities and sources of the dependencies (cargo install --locked cargo-deny)
 [group('check')]
 deny:
@@ -60,6 +74,7 @@ deny:
 doc *arguments:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items {{ arguments }}
 
+# only with deploy: begin
 # Validate the files of deploy/ (kubectl, promtool, pipx install kubernetes-validate)
 [group('check')]
 check-deploy:
@@ -68,10 +83,11 @@ check-deploy:
     promtool check config deploy/prometheus/prometheus.yml
     promtool test rules deploy/prometheus/alerts_test.yml
     docker compose config --quiet
+# only with deploy: end
 
 # Run the checks of the workflow ci
 [group('check')]
-ci: lint test test-postgres doc deny
+ci: lint tools test test-postgres doc deny
 
 # Measure the coverage of the tests: target/llvm-cov/html (cargo install --locked cargo-llvm-cov)
 [group('check')]
@@ -84,17 +100,21 @@ openapi:
     cargo build --quiet --locked
     cargo run --quiet --locked -- openapi > openapi.json
 
+# only with items: begin
 # Generate typed clients into clients/, compile them, and try them on a running server (node 20, python3)
 [group('release')]
 client: openapi
     tests/clients/run.sh target/debug/keel
+# only with items: end
 
 # Build the container image
 [group('release')]
 image tag="keel" *arguments:
     docker build --tag {{ tag }} {{ arguments }} .
 
+# only with template: begin
 # Compare Keel with axum by hand and with FastAPI, on PostgreSQL (wrk, psql, Python 3.11); writes docs/performance.md
 [group('release')]
 bench:
     python3 bench/compare.py
+# only with template: end

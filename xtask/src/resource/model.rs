@@ -151,7 +151,10 @@ impl Resource {
         access: &Access,
         project: &Project,
     ) -> Result<Self> {
-        check_name(name)?;
+        // Reserved in SQL, but a table has the name of many: `orders`.
+        if !["order", "group"].contains(&name) {
+            check_name(name)?;
+        }
         let plural = plural.map_or_else(|| cruet::to_plural(name), str::to_owned);
         check_name(&plural)?;
         if plural == name {

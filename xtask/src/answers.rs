@@ -34,6 +34,18 @@ fn calendar(days: u64) -> String {
     format!("{year}{month:02}{day:02}")
 }
 
+/// Runs a command, whose output is shown.
+///
+/// # Errors
+/// When it does not start, or fails.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed");
+    }
+    Ok(())
+}
+
 /// Runs git in a folder. Returns what it prints.
 ///
 /// # Errors
@@ -101,7 +113,7 @@ pub fn list_files(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Runs with an index of all files, in a repository of its own.
 fn with_index<T>(folder: &Path, run: impl FnOnce(&[(&str, &Path)]) -> Result<T>) -> Result<T> {
     let folder = fs::canonicalize(folder)?;
-    let scratch = std::env::temp_dir().join(format!("template-{}-{:x}", std::process::id(), fastrand()));
+    let scratch = std::env::temp_dir().join(format!("template-{}-{:x}", std::process::id(), next_number()));
     let repository = scratch.join("git");
     fs::create_dir_all(&scratch)?;
     let variables: [(&str, &Path); 2] = [("GIT_DIR", &repository), ("GIT_WORK_TREE", &folder)];
@@ -113,7 +125,7 @@ fn with_index<T>(folder: &Path, run: impl FnOnce(&[(&str, &Path)]) -> Result<T>)
 }
 
 /// Tells the scratch folders of one process apart.
-fn fastrand() -> usize {
+fn next_number() -> usize {
     static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }

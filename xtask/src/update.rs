@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::answers::{self, Recorded, git, git_with};
+use crate::answers::{self, Recorded, git, git_with, run};
 
 /// Merge what has changed in the template since this project was made, or since the last update.
 ///
@@ -163,14 +163,6 @@ fn commit_tree(project: &Path, tree: &str, parent: Option<&str>) -> Result<Strin
 
 fn tree(project: &Path, commit: &str) -> Result<String> {
     git(project, &["rev-parse", "--verify", &format!("{commit}^{{tree}}")])
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{command:?}"))?;
-    if !status.success() {
-        bail!("{command:?} failed");
-    }
-    Ok(())
 }
 
 /// A folder that is deleted at the end.

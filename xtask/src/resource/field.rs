@@ -78,6 +78,14 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The same for the name of a resource. `order` is reserved in SQL, but no table or column has the name of one.
+///
+/// # Errors
+/// Says why it is not.
+pub fn check_resource_name(name: &str) -> Result<()> {
+    if ["group", "order"].contains(&name) { Ok(()) } else { check_name(name) }
+}
+
 impl Field {
     /// Parses `name:type`, with `(…)`, a range, `?` and `!` where they apply.
     ///
@@ -98,7 +106,6 @@ impl Field {
             rest = &rest[..rest.len() - 1];
         }
         let (name, rest) = rest.split_once(':').context("expected NAME:TYPE, such as title:string:1..80")?;
-        check_name(name)?;
         if OWN_COLUMNS.contains(&name) {
             bail!("every resource has `{name}` already");
         }
@@ -107,6 +114,7 @@ impl Field {
             None => rest.split_once(':').map_or((rest, None), |(kind, range)| (kind, Some(range))),
         };
         let kind = read_kind(kind)?;
+        if matches!(kind, Kind::Ref(_)) { check_resource_name(name) } else { check_name(name) }?;
         let (min, max) = range.map_or(Ok((None, None)), |range| read_range(range, &kind))?;
         if unique && !matches!(kind, Kind::String | Kind::Int | Kind::Bigint | Kind::Uuid) {
             bail!("`!` is for string, int, bigint and uuid");
@@ -151,7 +159,7 @@ fn read_kind(text: &str) -> Result<Kind> {
         ("user", None) => Kind::User,
         ("ref", Some("user")) => bail!("the owner is a field of type user: owner:user"),
         ("ref", Some(other)) => {
-            check_name(other)?;
+            check_resource_name(other)?;
             Kind::Ref(other.to_owned())
         }
         ("ref", None) => bail!("expected the resource that it refers to: ref(board)"),
@@ -238,6 +246,7 @@ mod tests {
         assert!(Field::parse("price:decimal?")?.optional);
         assert_eq!(Field::parse("state:enum(draft,live)")?.kind, Kind::Enum(vec!["draft".into(), "live".into()]));
         assert_eq!(Field::parse("board:ref(board)?")?.column(), "board_id");
+        assert_eq!(Field::parse("order:ref(order)")?.column(), "order_id");
         assert_eq!(Field::parse("n:int:-5..")?.min.as_deref(), Some("-5"));
         Ok(())
     }

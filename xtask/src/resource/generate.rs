@@ -139,7 +139,7 @@ fn facts(resource: &Resource) -> Result<Value> {
     Ok(facts)
 }
 
-/// The statuses that the owner's routes give to nobody, the owner, another user and a superuser.
+/// The expected statuses of each operation: anonymous, owner, another user, superuser.
 fn statuses(resource: &Resource, owned: bool, parent_needs: bool, refs_need: bool) -> Value {
     let Resource { public, superuser, .. } = resource;
     let list = if *public { [200; 4] } else { [401, 200, 200, 200] };

@@ -47,15 +47,8 @@ pub struct New {
     /// The resource below whose rows this one stands: `/boards/{board_id}/widgets`
     #[arg(long)]
     parent: Option<String>,
-    /// Print the changes, write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Change files that have changes which are not committed
-    #[arg(long)]
-    allow_dirty: bool,
-    /// Do not build the service to update openapi.json
-    #[arg(long)]
-    no_build: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Remove a resource: its files, and its line in each list. The sample `item` can be removed, too.
@@ -66,6 +59,13 @@ pub struct Remove {
     /// Delete the migration, too, although git has it: right as long as no database has run it
     #[arg(long)]
     delete_migration: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is done with the changes.
+#[derive(clap::Args)]
+struct Output {
     /// Print the changes, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -77,24 +77,30 @@ pub struct Remove {
     no_build: bool,
 }
 
+impl Output {
+    /// Writes the changes, or prints them.
+    fn apply(&self, before: &Files, after: &Files) -> Result<()> {
+        if self.dry_run {
+            print!("{}", files::diff(before, after));
+            return Ok(());
+        }
+        files::write(Path::new("."), before, after, self.allow_dirty)?;
+        report(before, after);
+        if self.no_build { Ok(()) } else { update_document() }
+    }
+}
+
 impl New {
     /// Adds the resource to the project of the working folder.
     pub fn run(self) -> Result<()> {
-        let root = Path::new(".");
-        let before = files::read(root)?;
+        let before = files::read(Path::new("."))?;
         let fields = self.fields.iter().map(|field| Field::parse(field)).collect::<Result<_>>()?;
         let access = Access { public: self.public, superuser: self.superuser, parent: self.parent };
         let after = add(&before, &self.name, self.plural.as_deref(), fields, &access)?;
-        if self.dry_run {
-            print!("{}", files::diff(&before, &after));
-            return Ok(());
+        self.output.apply(&before, &after)?;
+        if !self.output.dry_run {
+            println!("try it: cargo test {}::    then read the files, and adapt them", self.name);
         }
-        files::write(root, &before, &after, self.allow_dirty)?;
-        report(&before, &after);
-        if !self.no_build {
-            update_document()?;
-        }
-        println!("try it: cargo test {}::    then read the files, and adapt them", self.name);
         Ok(())
     }
 }
@@ -144,15 +150,7 @@ impl Remove {
             crate::answers::git(root, &["ls-files", "--error-unmatch", &path]).is_ok()
         };
         let after = remove::remove(&before, &self.name, &|path| self.delete_migration || !is_committed(path))?;
-        if self.dry_run {
-            print!("{}", files::diff(&before, &after));
-            return Ok(());
-        }
-        files::write(root, &before, &after, self.allow_dirty)?;
-        report(&before, &after);
-        if !self.no_build {
-            update_document()?;
-        }
+        self.output.apply(&before, &after)?;
         for line in remove::mentions(&after, &self.name) {
             println!("still mentions it: {line}");
         }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use heck::{ToKebabCase, ToUpperCamelCase};
 use serde::Serialize;
 
-use super::field::{Field, Kind, check_name};
+use super::field::{Field, Kind, check_name, check_resource_name};
 use super::types::{self, Expressions, Types};
 
 /// Who may do what, and where the resource stands.
@@ -151,10 +151,7 @@ impl Resource {
         access: &Access,
         project: &Project,
     ) -> Result<Self> {
-        // Reserved in SQL, but a table has the name of many: `orders`.
-        if !["order", "group"].contains(&name) {
-            check_name(name)?;
-        }
+        check_resource_name(name)?;
         let plural = plural.map_or_else(|| cruet::to_plural(name), str::to_owned);
         check_name(&plural)?;
         if plural == name {

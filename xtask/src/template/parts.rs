@@ -23,8 +23,7 @@ pub struct Parts {
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// What it is, for people who choose.
-    #[serde(rename = "about")]
-    pub _about: String,
+    pub about: String,
     /// Parts that do not work without this one.
     #[serde(default)]
     pub needed_by: Vec<String>,
@@ -100,8 +99,9 @@ impl Parts {
         };
         for (name, &is_wanted) in choices {
             if !self.all.contains_key(name) {
-                let known: Vec<String> = names().collect();
-                bail!("unknown part `{name}`: the parts are {}", known.join(", "));
+                let known: Vec<String> =
+                    self.all.iter().map(|(name, part)| format!("\n  {name}: {}", part.about)).collect();
+                bail!("unknown part `{name}`; the parts are{}", known.concat());
             }
             if is_wanted {
                 kept.insert(name.clone());

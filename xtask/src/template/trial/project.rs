@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use regex::Regex;
 
-use crate::answers::{self, Answers, git};
+use crate::answers::{self, Answers, git, run};
 use crate::files;
 use crate::template::names::TEMPLATE;
 use crate::template::parts::Parts;
@@ -189,15 +189,6 @@ fn expect(port: u16, head: &str, body: &str, status: &str) -> Result<()> {
     let response = String::from_utf8_lossy(&response);
     if response.split(' ').nth(1) != Some(status) {
         bail!("{head}: expected {status}, got {}", response.lines().next().unwrap_or_default());
-    }
-    Ok(())
-}
-
-/// Runs a command to its end.
-pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{command:?}"))?;
-    if !status.success() {
-        bail!("{command:?} failed");
     }
     Ok(())
 }

@@ -44,14 +44,13 @@ pub fn check(project: &Project, quick: bool) -> Result<()> {
     names.extend(["permissions::", "contract::", "architecture::", "documents::", "drift::"]);
     project.on_sqlite(&names)?;
     project.on_postgresql(&names)?;
-    let before = format!("HEAD~{}", resources.len());
     for resource in resources.iter().rev() {
         project.xtask(&["remove-resource", resource[0], "--delete-migration"])?;
         project.commit("without the resource")?;
     }
     let left = git(&project.folder, &["diff", "--stat", &format!("HEAD~{}", 2 * resources.len()), "HEAD"])?;
     if !left.is_empty() {
-        bail!("left over since {before}:\n{left}");
+        bail!("left over:\n{left}");
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::project::{Project, run};
-use crate::answers::{Answers, git};
+use super::project::Project;
+use crate::answers::{Answers, git, run};
 
 /// The older version of the template differs in these lines: file, line of today, line of then.
 const CHANGES: [(&str, &str, &str); 2] = [

@@ -2,28 +2,51 @@
 //!
 //! A key is `section` or `section.key`.
 
-/// A TOML file without these keys, and the comments above them.
-pub fn without_toml(text: &str, keys: &[&str]) -> String {
-    let mut out: Vec<&str> = Vec::new();
-    let (mut section, mut comments) = ("", Vec::new());
+/// What a line of a file of settings is.
+#[derive(PartialEq)]
+enum Line {
+    /// Belongs to the setting below it.
+    Comment,
+    /// A setting that is left out.
+    Out,
+    Kept,
+}
+
+/// The text without the lines that are left out, and the comments above them.
+fn without(text: &str, mut line_of: impl FnMut(&str) -> Line) -> String {
+    let (mut out, mut comments) = (Vec::new(), Vec::new());
     for line in text.lines() {
-        if line.starts_with('[') {
-            section = line.trim_matches(['[', ']']);
-        }
-        let key = line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key);
-        let name = key.filter(|key| !key.contains(' ')).map(|key| format!("{section}.{key}"));
-        let is_out = keys.contains(&section) || name.is_some_and(|name| keys.contains(&&*name));
-        if line.starts_with('#') && key.is_none_or(|key| key.contains(' ')) {
-            comments.push(line);
-        } else if is_out {
-            comments.clear();
-        } else {
-            out.append(&mut comments);
-            out.push(line);
+        match line_of(line) {
+            Line::Comment => comments.push(line),
+            Line::Out => comments.clear(),
+            Line::Kept => {
+                out.append(&mut comments);
+                out.push(line);
+            }
         }
     }
     out.append(&mut comments);
     joined(&out)
+}
+
+/// A TOML file without these keys, and the comments above them.
+pub fn without_toml(text: &str, keys: &[&str]) -> String {
+    let mut section = String::new();
+    without(text, |line| {
+        if line.starts_with('[') {
+            line.trim_matches(['[', ']']).clone_into(&mut section);
+        }
+        let key = line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key);
+        let key = key.filter(|key| !key.contains(' '));
+        let name = key.map(|key| format!("{section}.{key}"));
+        if line.starts_with('#') && key.is_none() {
+            Line::Comment
+        } else if keys.contains(&&*section) || name.is_some_and(|name| keys.contains(&&*name)) {
+            Line::Out
+        } else {
+            Line::Kept
+        }
+    })
 }
 
 /// A file of variables without those of these keys. A comment belongs to the variables below it.
@@ -35,24 +58,15 @@ pub fn without_variables(text: &str, keys: &[&str]) -> String {
             None => format!("# APP__{key}__").to_uppercase(),
         })
         .collect();
-    let mut out: Vec<&str> = Vec::new();
-    let mut comments = Vec::new();
-    for line in text.lines() {
-        let is_variable =
-            line.starts_with("# APP__") || (line.contains('=') && !line.starts_with("# ") && !line.is_empty());
-        if line.starts_with('#') && !is_variable {
-            comments.push(line);
-            continue;
-        }
-        if prefixes.iter().any(|prefix| line.starts_with(prefix)) {
-            comments.clear();
+    without(text, |line| {
+        if line.starts_with('#') && !line.starts_with("# APP__") && (line.starts_with("# ") || !line.contains('=')) {
+            Line::Comment
+        } else if prefixes.iter().any(|prefix| line.starts_with(prefix)) {
+            Line::Out
         } else {
-            out.append(&mut comments);
-            out.push(line);
+            Line::Kept
         }
-    }
-    out.append(&mut comments);
-    joined(&out)
+    })
 }
 
 /// The generated page of settings without these.

@@ -74,7 +74,7 @@ async fn failed_login_with_unknown_name_is_not_stored() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
     let before = kinds(&root, "").await.len();
-    for name in ["nobody", PASSWORD, "nobody@example.com"] {
+    for name in ["unknown", PASSWORD, "unknown@example.com"] {
         app.log_in(name, PASSWORD).await.expect(StatusCode::BAD_REQUEST);
     }
     app.settle().await;

@@ -144,7 +144,7 @@ async fn request_for_an_unknown_address_leaves_the_same_rows() {
     user(&app, "ann").await;
     for route in ["/password-recovery", "/email-verification"] {
         let mut rows = Vec::new();
-        for email in ["ann@example.com", "nobody@example.com"] {
+        for email in ["ann@example.com", "unknown@example.com"] {
             let before = email_token::Entity::find().count(&app.state.db).await.unwrap();
             app.anonymous().post(route, json!({ "email": email })).await.expect(StatusCode::OK);
             let after = email_token::Entity::find().count(&app.state.db).await.unwrap();

@@ -53,7 +53,7 @@ async fn recovery_html_has_a_link_that_sets_a_password_and_is_audited() {
     let events: Value = root.get("/audit-events?kind=password_reset_requested").await.ok();
     assert_eq!((&events["data"][0]["user_id"], &events["data"][0]["actor_id"]), (&json!(ann.id()), &json!(root.id())));
     assert!(app.outbox.unread().await.iter().all(|mail| !mail.contains("Subject: Password recovery")));
-    let missing = post(&root, "/password-recovery-html-content/nobody@example.com").await;
+    let missing = post(&root, "/password-recovery-html-content/unknown@example.com").await;
     assert_eq!(missing.error(StatusCode::NOT_FOUND), "The user with this username does not exist in the system.");
 }
 

@@ -65,7 +65,7 @@ fn forgeries(client: &Client) -> Vec<String> {
         ("iat", json!(now + 60)),
         ("iss", json!("KEEL")),
         ("aud", json!("keel ")),
-        ("aud", json!(["somebody"])),
+        ("aud", json!(["stranger"])),
         ("sub", json!(Uuid::now_v7())),
         ("sub", json!("admin")),
         ("sid", json!(Uuid::now_v7())),

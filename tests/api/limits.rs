@@ -73,7 +73,7 @@ async fn guesses_get_429_whether_or_not_the_account_exists() {
     let app = limited().await;
     app.user("ann").await;
     app.user("carol").await;
-    for name in ["ann", "carol@example.com", "nobody", "nobody@example.com"] {
+    for name in ["ann", "carol@example.com", "unknown", "unknown@example.com"] {
         let mut answers = Vec::new();
         for _ in 0..7 {
             answers.push(app.log_in(name, "kettle with a lid").await.status.as_u16());
@@ -167,7 +167,7 @@ async fn guesses_with_a_stolen_token_get_429() {
 async fn mail_requests_over_quota_get_429() {
     let app = limited().await;
     app.user("ann").await;
-    for email in ["ann@example.com", "nobody@example.com"] {
+    for email in ["ann@example.com", "unknown@example.com"] {
         for _ in 0..5 {
             app.anonymous().post("/password-recovery", json!({ "email": email })).await.ok::<Message>();
         }

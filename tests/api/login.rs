@@ -55,13 +55,13 @@ async fn failed_login_response_is_always_the_same() {
             ("ann ", PASSWORD),
             ("eve", PASSWORD),
             ("eve", "wrong horse battery"),
-            ("nobody", PASSWORD),
-            ("nobody@example.com", PASSWORD),
+            ("unknown", PASSWORD),
+            ("unknown@example.com", PASSWORD),
             ("' OR 1=1 --", PASSWORD),
             ("%", PASSWORD),
             // Neither the id nor the dummy password logs in.
             (&ann.id().to_string(), PASSWORD),
-            ("nobody", "nobody"),
+            ("unknown", "unknown"),
         ] {
             let answer = login(&app.anonymous(), route, username, password).await.expect(StatusCode::BAD_REQUEST);
             assert_eq!(answer.read::<Value>(), expected, "{username}");
@@ -86,8 +86,8 @@ async fn login_hashes_for_unknown_and_inactive_users_too() {
     let (known, inactive, unknown, unknown_email) = tokio::join!(
         login(&anonymous, "/token", "ann", PASSWORD),
         login(&anonymous, "/token", "eve", PASSWORD),
-        login(&anonymous, "/token", "nobody", PASSWORD),
-        login(&anonymous, "/token", "nobody@example.com", PASSWORD),
+        login(&anonymous, "/token", "unknown", PASSWORD),
+        login(&anonymous, "/token", "unknown@example.com", PASSWORD),
     );
     for answer in [known, inactive, unknown, unknown_email] {
         answer.error(StatusCode::SERVICE_UNAVAILABLE);

@@ -106,7 +106,7 @@ async fn concurrent_sign_up_with_one_email_succeeds_once() {
             let cased = |(at, letter): (usize, char)| {
                 if number >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
             };
-            let email: String = "somebody@example.com".chars().enumerate().map(cased).collect();
+            let email: String = "stranger@example.com".chars().enumerate().map(cased).collect();
             tokio::spawn(async move {
                 anonymous.post("/users/signup", json!({ "email": email, "password": PASSWORD })).await
             })

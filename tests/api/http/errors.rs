@@ -91,7 +91,7 @@ async fn problem_details_hold_the_same_facts() {
 async fn failed_login_gets_problem_details_on_request() {
     let app = TestApp::start().await;
     let headers = [PROBLEM_JSON, ("content-type", "application/x-www-form-urlencoded")];
-    let answer = app.anonymous().send(Method::POST, "/token", &headers, "username=nobody&password=wrong".into()).await;
+    let answer = app.anonymous().send(Method::POST, "/token", &headers, "username=unknown&password=wrong".into()).await;
     let problem: Value = answer.expect(StatusCode::BAD_REQUEST).read();
     assert_eq!(
         (&problem["code"], &problem["detail"]),

@@ -144,8 +144,11 @@ fn url_of(database: &str) -> String {
     format!("{server}/{database}")
 }
 
+/// What the names of databases begin with. The longest are within the 63 bytes that PostgreSQL allows.
+pub const NAME_PREFIX: &str = "keel_test_";
+
 async fn administrate(mut requests: mpsc::UnboundedReceiver<Request>) {
-    let run = format!("keel_test_{:08x}", uuid::Uuid::new_v4().as_fields().0);
+    let run = format!("{NAME_PREFIX}{:08x}", uuid::Uuid::new_v4().as_fields().0);
     let admin = connect(server_url().unwrap()).await;
     let marker = connect_marker(&run).await;
     sweep(&admin).await;

@@ -11,6 +11,8 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+use super::database::NAME_PREFIX;
+
 /// Patterns of the secrets in the suite.
 static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
@@ -49,7 +51,7 @@ struct Watch;
 impl Write for Watch {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // The names of databases look like secrets.
-        let text = String::from_utf8_lossy(line).replace("keel_test_", "");
+        let text = String::from_utf8_lossy(line).replace(NAME_PREFIX, "");
         // Lines of the suite's own WebSocket client do not come from the service.
         if SECRETS.is_match(&text) && !text.contains(" tungstenite::handshake::client: ") {
             let mut stderr = io::stderr();

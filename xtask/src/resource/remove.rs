@@ -34,7 +34,7 @@ pub fn remove(before: &Files, name: &str, deletes_migration: &dyn Fn(&Path) -> b
     if deletes_migration(&migration) {
         files.remove(&migration);
     } else {
-        drop_table(&mut files, &table)?;
+        drop_table(&mut files, &table, &migration)?;
     }
     remove_scopes(&mut files, &table)?;
     remove_change(&mut files, &table)?;
@@ -73,17 +73,19 @@ fn migration_of(files: &Files, table: &str) -> Result<PathBuf> {
 }
 
 /// A migration that drops the table. The one that has created it stays, because databases have run it.
-fn drop_table(files: &mut Files, table: &str) -> Result<()> {
+fn drop_table(files: &mut Files, table: &str, created_by: &Path) -> Result<()> {
+    let creation = created_by.file_stem().and_then(|stem| stem.to_str()).context("the name of the migration")?;
     let module = super::next_migration(files, &format!("drop_{table}"))?;
     let tables =
         if table == "items" { "\"item_tags\", \"tags\", \"items\"".to_owned() } else { format!("\"{table}\"") };
     let text = format!(
-        "//! Drops {table}.\n\nuse sea_orm_migration::prelude::*;\n\nuse super::drop_tables;\n\n\
+        "//! Drops {table}.\n\nuse sea_orm_migration::prelude::*;\n\nuse super::{{{creation}, drop_tables}};\n\n\
          #[derive(DeriveMigrationName)]\npub struct Migration;\n\n#[async_trait::async_trait]\n\
          impl MigrationTrait for Migration {{\n    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {{\n        \
          drop_tables(manager, &[{tables}]).await\n    }}\n\n    \
-         async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {{\n        \
-         Err(DbErr::Custom(\"the rows of {table} are gone: restore a backup\".to_owned()))\n    }}\n}}\n"
+         // Without the rows, which only a backup has.\n    \
+         async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {{\n        \
+         {creation}::Migration.up(manager).await\n    }}\n}}\n"
     );
     files.insert(PathBuf::from(format!("migrations/{module}.rs")), text);
     super::lists::add_migration(files, &module)

@@ -38,6 +38,8 @@ fn released_migration_stays_and_another_one_drops_the_table() -> Result<()> {
     let after = remove::remove(&with, "order_line", &|_| false)?;
     let migrations = |end: &str| after.keys().filter(|path| path.to_string_lossy().ends_with(end)).count();
     assert_eq!((migrations("_create_order_lines.rs"), migrations("_drop_order_lines.rs")), (1, 1));
+    let drop = after.iter().find(|(path, _)| path.to_string_lossy().ends_with("_drop_order_lines.rs"));
+    assert!(drop.is_some_and(|(_, text)| text.contains("_create_order_lines::Migration.up(manager)")));
     Ok(())
 }
 

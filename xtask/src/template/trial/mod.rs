@@ -55,6 +55,9 @@ impl TestTemplate {
             if name == "minimal" {
                 resources::check(&project, self.quick)?;
             }
+            if name == "service" {
+                resources::remove_sample(&project)?;
+            }
             println!("== {name}: passed after {} s", started.elapsed().as_secs());
         }
         update::check(&folder.join("update"), &target)?;

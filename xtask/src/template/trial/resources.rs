@@ -54,3 +54,11 @@ pub fn check(project: &Project, quick: bool) -> Result<()> {
     }
     Ok(())
 }
+
+/// Removes the sample resource, whose migration stays and gets one that drops its tables.
+pub fn remove_sample(project: &Project) -> Result<()> {
+    project.xtask(&["remove-resource", "item"])?;
+    project.cargo(&["clippy", "--quiet", "--locked", "--all-targets", "--", "-D", "warnings"])?;
+    project.on_sqlite(&[])?;
+    project.on_postgresql(&["migrations", "permissions::", "contract::"])
+}

@@ -42,6 +42,11 @@ async fn maintain(context: &Context, options: &LeaseOptions, running: &Running) 
 // only with observability
 /// Sets the metrics of the database's contents. Every worker reports the same numbers.
 async fn measure(accounts: &AccountContext, now: DateTime<Utc>) -> Result<()> {
+    // only with api_keys: begin
+    let expiring = api_key::count_expiring(&accounts.db, now).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a count of keys fits")]
+    metrics::gauge!("api_keys_expiring").set(expiring as f64);
+    // only with api_keys: end
     for (name, status) in [("queued", Status::Queued), ("running", Status::Running), ("dead", Status::Dead)] {
         #[expect(clippy::cast_precision_loss, reason = "a count of jobs fits")]
         metrics::gauge!("jobs", "status" => name).set(queue::count(&accounts.db, status).await? as f64);
@@ -49,10 +54,5 @@ async fn measure(accounts: &AccountContext, now: DateTime<Utc>) -> Result<()> {
     let oldest = queue::oldest_queued(&accounts.db).await?;
     let age = oldest.map_or(TimeDelta::zero(), |run_at| now - run_at).max(TimeDelta::zero());
     metrics::gauge!("jobs_oldest_queued_seconds").set(age.as_seconds_f64());
-    // only with api_keys: begin
-    let expiring = api_key::count_expiring(&accounts.db, now).await?;
-    #[expect(clippy::cast_precision_loss, reason = "a count of keys fits")]
-    metrics::gauge!("api_keys_expiring").set(expiring as f64);
-    // only with api_keys: end
     Ok(())
 }

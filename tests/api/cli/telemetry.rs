@@ -46,7 +46,7 @@ async fn metrics_cover_requests_database_jobs_and_process() {
     request(address, form, "username=admin%40example.com&password=wrong").await;
     request(address, "GET /api/v1/users HTTP/1.1", "").await;
 
-    // Jobs are counted with the first heartbeat.
+    // Jobs are counted with the first heartbeat. This metric is the last one.
     let counted = async {
         while !scrape(port).await.contains("jobs_oldest_queued_seconds") {
             sleep(Duration::from_millis(20)).await;

@@ -19,6 +19,7 @@ struct Bench {
 
 #[derive(Subcommand)]
 enum What {
+    // only with jobs
     /// Jobs: time from queued to done, jobs per second, and whether each runs once
     Jobs(jobs::Options),
     // only with realtime
@@ -29,7 +30,7 @@ enum What {
 #[tokio::main]
 async fn main() -> Outcome {
     match Bench::parse().what {
-        What::Jobs(options) => jobs::run(options).await,
+        What::Jobs(options) => jobs::run(options).await,       // only with jobs
         What::Sockets(options) => sockets::run(options).await, // only with realtime
     }
 }

@@ -25,6 +25,7 @@ pub enum Error {
     /// 400 in the format of RFC 6749: the login failed.
     #[error("Incorrect email or password")]
     InvalidGrant,
+    // only with jobs
     /// 400 in the format of RFC 6749: the password is right, but the email address is not verified.
     #[error("The email address is not verified")]
     EmailNotVerified,
@@ -156,7 +157,7 @@ impl Error {
         matches!(
             self,
             Self::InvalidGrant
-                | Self::EmailNotVerified
+                | Self::EmailNotVerified // only with jobs
                 | Self::InvalidRefreshToken
                 | Self::InvalidTokenRequest
                 | Self::UnsupportedGrantType

@@ -14,10 +14,11 @@
 //! | [`entities`], [`migrations`] | the stored data |
 //! | [`middleware`] | the layers around all routes, in order, in one function |
 //! | [`error`] | every error, with its status, in one table |
-//! | [`jobs`] | work outside the request: the queue, the worker, the schedule, one file per kind of job |
+//! | [`jobs`] | work outside the request: the queue, the worker, the schedule, one file per kind of job | // only with jobs
 //! | [`realtime`] | WebSockets and Server-Sent Events | // only with realtime
 //! | [`rate_limit`] | limits, in memory or in Redis |
-//! | [`mail`], [`upstream`] | clients of the two outside services |
+//! | [`mail`] | mails: templates, SMTP or files | // only with jobs
+//! | [`upstream`] | the client of another HTTP service | // only with external
 //! | [`server`] | the accept loop, the client's address, shutdown |
 //! | [`core`] | settings, database, security, clock, logs: the base of every layer |
 

@@ -17,7 +17,7 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
         ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
         ("upstream", Upstream::new(&settings.upstream).map(|_| String::new())), // only with external
         ("frontend", frontend::check(&settings.server).map(|()| String::new())),
-        ("smtp", smtp(settings).await),
+        ("smtp", smtp(settings).await), // only with jobs
         ("redis", redis(settings).await),
         ("database", database(settings).await),
     ];
@@ -31,6 +31,7 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
+// only with jobs
 async fn smtp(settings: &Settings) -> Result<String, String> {
     if !Mailer::new(&settings.mail)?.is_reachable().await {
         return Err("mail.smtp_url: the server does not respond".to_owned());

@@ -71,11 +71,13 @@ fn describe() {
         "Time of a statement, without the wait for a connection"
     );
     describe_counter!("database_statement_failures_total", "Statements that failed, including conflicts");
+    // only with jobs: begin
     describe_gauge!("jobs", "Jobs by status, as every worker sees them");
     describe_gauge!("jobs_oldest_queued_seconds", "How long the oldest queued job has been due");
     describe_counter!("jobs_total", "Attempts of jobs by outcome");
     describe_histogram!("job_duration_seconds", "Time of an attempt");
     describe_gauge!("api_keys_expiring", "API keys that expire within seven days, as every worker sees them"); // only with api_keys
+    // only with jobs: end
     describe_gauge!("realtime_connections", "Open WebSockets and event streams"); // only with realtime
     describe_counter!("rate_limit_refusals_total", "Requests over a rate limit");
     describe_counter!("logins_total", "Logins by outcome");

@@ -45,8 +45,10 @@ pub struct Cli {
 enum Command {
     /// Serve requests (the default)
     Serve,
+    // only with jobs
     /// Run jobs; serves /health alone, at the address of `serve`
     Worker,
+    // only with jobs
     /// Inspect, retry or delete failed jobs
     #[command(subcommand)]
     Jobs(jobs::Jobs),
@@ -91,8 +93,8 @@ impl Cli {
         runtime.block_on(async {
             match self.command {
                 None | Some(Command::Serve) => serve::run(settings).await,
-                Some(Command::Worker) => worker::run(settings).await,
-                Some(Command::Jobs(command)) => jobs::run(settings, command).await,
+                Some(Command::Worker) => worker::run(settings).await, // only with jobs
+                Some(Command::Jobs(command)) => jobs::run(settings, command).await, // only with jobs
                 Some(Command::Migrate(command)) => migrate::run(&settings, command).await,
                 Some(Command::CreateSuperuser { email }) => create_superuser::run(settings, email).await,
                 Some(Command::Healthcheck) => healthcheck::run(&settings).await,
@@ -151,6 +153,7 @@ fn monitor(state: &AppState) -> impl Future<Output = ()> + Send + 'static {
     async move { health::monitor(settings.database.clone(), &limiter, &readiness).await }
 }
 
+// only with jobs
 /// The dependencies of the jobs of a process.
 fn jobs_context(state: &AppState) -> Result<Context, String> {
     Ok(Context {

@@ -26,6 +26,7 @@ pub struct Model {
     pub is_active: bool,
     pub is_superuser: bool,
     pub created_at: DateTimeUtc,
+    // only with jobs
     /// Whether the user has followed a link mailed to this address.
     pub email_verified: bool,
 }

@@ -26,6 +26,7 @@ pub use self::quota::{Quota, RATELIMIT_LIMIT, RATELIMIT_REMAINING, RATELIMIT_RES
 pub enum Action {
     /// A login or another check of a password. The account is the user, or a name without a user.
     Login,
+    // only with jobs
     /// A request that sends a mail. The account is its recipient or sender.
     Mail,
     /// A sign-up. The account is the email address.
@@ -47,7 +48,7 @@ impl Action {
         // Many accounts may share one address: a company, a mobile network.
         match self {
             Self::Login => ActionLimits { name: "login", per_account: 1, per_address: 50 },
-            Self::Mail => ActionLimits { name: "mail", per_account: 1, per_address: 50 },
+            Self::Mail => ActionLimits { name: "mail", per_account: 1, per_address: 50 }, // only with jobs
             Self::Signup => ActionLimits { name: "signup", per_account: 10, per_address: 10 },
             Self::Refresh => ActionLimits { name: "refresh", per_account: 10, per_address: 50 },
         }

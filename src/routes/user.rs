@@ -118,6 +118,7 @@ async fn update_me(
 ) -> Result<Json<UserRead>> {
     let caller = SessionUser { user: &user, session, client: &client };
     let password = password_attempt(&limiter, caller, data.current_password.as_ref()).await?;
+    // only with jobs
     let _mail = match &data.email {
         // A mail is sent to it.
         Some(email) => Some(limiter.attempt(Action::Mail, email.as_str(), client.address).await?),

@@ -34,12 +34,15 @@ pub enum AuditKind {
     ActivityChanged,
     // A password was changed by its user or by a superuser.
     PasswordChanged,
+    // only with jobs
     // A link to reset the password was requested.
     PasswordResetRequested,
+    // only with jobs
     // A password was set with a mailed link.
     PasswordReset,
     // An email address was changed.
     EmailChanged,
+    // only with jobs
     // A user followed the link that verifies the email address.
     EmailVerified,
     // only with api_keys

@@ -1,4 +1,4 @@
-//! Logging in, refreshing tokens, and recovering an account.
+//! Logging in, and refreshing tokens.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::password::{NewPassword, Password};
+use super::password::Password;
 use super::scope::Scopes;
-use super::text::{Email, LINE, pattern};
-use crate::validation::schema::{documented, documented_parameters};
+use super::text::{LINE, pattern};
+use crate::validation::schema::documented;
 
 static PASSWORD: LazyLock<Regex> = LazyLock::new(|| pattern("^password$"));
 static REFRESH_TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern("^refresh_token$"));
@@ -79,40 +79,4 @@ pub struct RefreshRequest {
     pub refresh_token: String,
 }
 
-/// A request for a mailed link.
-#[derive(Debug, Deserialize, Validate, JsonSchema)]
-#[schemars(example = serde_json::json!({ "email": "ann@example.com" }))]
-pub struct EmailRequest {
-    /// The email address of the account.
-    pub email: Email,
-}
-
-/// An email address in a path.
-#[derive(Debug, Deserialize, Validate, JsonSchema)]
-pub struct EmailPath {
-    /// The email address of the account.
-    pub email: Email,
-}
-
-/// A new password, with the token of a mailed link.
-#[derive(Debug, Deserialize, Validate, JsonSchema)]
-#[schemars(example = serde_json::json!({ "token": "from the link in the mail", "new_password": "correct horse battery" }))]
-pub struct PasswordReset {
-    /// The token of the link.
-    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
-    pub token: String,
-    /// The new password.
-    pub new_password: NewPassword,
-}
-
-/// The verification of an email address with the token of a mailed link.
-#[derive(Debug, Deserialize, Validate, JsonSchema)]
-#[schemars(example = serde_json::json!({ "token": "from the link in the mail" }))]
-pub struct EmailVerification {
-    /// The token of the link.
-    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
-    pub token: String,
-}
-
-documented!(LoginForm, RefreshForm, TokenForm, Token, RefreshRequest, EmailRequest, PasswordReset, EmailVerification);
-documented_parameters!(Path: EmailPath);
+documented!(LoginForm, RefreshForm, TokenForm, Token, RefreshRequest);

@@ -14,6 +14,7 @@ pub mod page;
 pub mod password;
 pub mod patch;
 pub mod realtime;
+pub mod recovery;
 pub mod scope;
 pub mod session;
 pub mod text;

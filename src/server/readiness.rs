@@ -11,7 +11,7 @@ enum Phase {
     Serving,
     /// `/health/ready` returns 503, so that the load balancer sends no more requests. Everything else goes on.
     Draining,
-    /// No new connections. Requests, jobs and sockets finish.
+    /// No new connections. Work that has begun is finished.
     Stopping,
     /// The grace period is over: unfinished work is aborted.
     Aborted,

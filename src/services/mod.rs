@@ -2,6 +2,7 @@
 //! jobs call them, too.
 
 pub mod account;
+pub mod clean_up;
 pub mod external;
 pub mod health;
 pub mod idempotency;

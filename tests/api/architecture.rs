@@ -44,12 +44,12 @@ const MODULES: &[Module] = &[
     module("schemas", "validation/schema", ""),
     module("validation/schema", "", "lettre utoipa"),
     // Clients of other services.
-    module("mail", "core", "lettre"),
+    module("mail", "core", "lettre"), // only with jobs
     module("rate_limit", "core", "axum redis"),
     module("upstream", "core", "reqwest"), // only with external
     // What is allowed, and every query.
     module("services", "core entities error jobs rate_limit schemas server upstream validation/schema", "sea_orm"),
-    module("jobs", "core entities error mail schemas server services", "sea_orm"),
+    module("jobs", "core entities error mail schemas server services", "sea_orm"), // only with jobs
     module("realtime", "core error server services", "axum hyper redis"), // only with realtime
     // What a handler's signature may ask for.
     module("validation", "error validation/schema", "axum tower_http"),

@@ -202,30 +202,6 @@ async fn stopping_worker_returns_unfinished_jobs_to_the_queue() {
 }
 
 #[tokio::test]
-async fn clean_up_deletes_expired_rows_alone() {
-    let app = TestApp::start().await;
-    let ann = app.user("ann").await;
-    app.travel(TimeDelta::days(13));
-    app.log_in("ann", crate::support::app::PASSWORD).await.ok::<serde_json::Value>();
-    enqueue(&app, &mail("bob@example.org")).await;
-    app.outbox.next("bob@example.org").await;
-    let rows = async |table: &str| {
-        let query = format!("SELECT count(*) AS count FROM {table}");
-        let row =
-            app.state.db.query_one_raw(sea_orm::Statement::from_string(app.state.db.get_database_backend(), query));
-        row.await.unwrap().unwrap().try_get::<i64>("", "count").unwrap()
-    };
-    assert_eq!((rows("sessions").await, rows("email_tokens").await, rows("jobs").await), (2, 1, 2));
-    app.travel(TimeDelta::days(2));
-    enqueue(&app, &Job::CleanUp).await;
-    work_off(&app.jobs, app.jobs.accounts.now()).await.unwrap();
-    // The session of two weeks ago has expired, the one of two days ago has not.
-    assert_eq!((rows("sessions").await, rows("email_tokens").await, rows("jobs").await), (1, 0, 1));
-    assert_eq!(rows("users").await, 1);
-    drop(ann);
-}
-
-#[tokio::test]
 async fn job_payloads_contain_no_secret() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;

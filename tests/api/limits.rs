@@ -163,6 +163,7 @@ async fn guesses_with_a_stolen_token_get_429() {
     is_too_many(&ann.patch("/users/me/password", guess).await);
 }
 
+// only with jobs
 #[tokio::test]
 async fn mail_requests_over_quota_get_429() {
     let app = limited().await;

@@ -8,6 +8,7 @@ mod support;
 mod api_key;
 mod architecture;
 mod audit_event;
+mod clean_up;
 mod cli;
 mod config;
 mod contract;

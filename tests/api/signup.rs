@@ -82,7 +82,7 @@ async fn invalid_email_is_rejected() {
         "@example.com",
         "ann@@example.com",
         "a nn@example.com",
-        // Mail servers reject these.
+        // Refused by other servers.
         ".ann@example.com",
         "ann.@example.com",
         "a..nn@example.com",

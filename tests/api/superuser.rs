@@ -65,7 +65,7 @@ async fn superuser_changes_a_user() {
 async fn superuser_creates_superusers_and_inactive_users() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
-    app.outbox.unread().await;
+    app.outbox.unread().await; // only with jobs
     let body = |name: &str, flags: Value| {
         let mut body = json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD });
         body.as_object_mut().unwrap().extend(flags.as_object().unwrap().clone());
@@ -73,18 +73,18 @@ async fn superuser_creates_superusers_and_inactive_users() {
     };
     let plain: UserRead = root.post("/users", body("ann", json!({}))).await.created();
     assert!(plain.is_active && !plain.is_superuser);
-    app.outbox.token("ann@example.com").await;
+    app.outbox.token("ann@example.com").await; // only with jobs
 
     let superuser: UserRead = root.post("/users", body("eve", json!({ "is_superuser": true }))).await.created();
     assert!(superuser.is_active && superuser.is_superuser);
     let token: Token = app.log_in("eve", PASSWORD).await.ok();
     app.bearer(&token.access_token).get("/users").await.ok::<UserPage>();
-    app.outbox.token("eve@example.com").await;
+    app.outbox.token("eve@example.com").await; // only with jobs
 
     let inactive: UserRead = root.post("/users", body("max", json!({ "is_active": false }))).await.created();
     assert!(!inactive.is_active);
     assert_eq!(app.log_in("max", PASSWORD).await.error(StatusCode::BAD_REQUEST), "Incorrect email or password");
-    assert!(app.outbox.unread().await.is_empty(), "no invitation for a user who may not log in");
+    assert!(app.outbox.unread().await.is_empty(), "no invitation for a user who may not log in"); // only with jobs
 
     let null = root.post("/users", body("zoe", json!({ "is_active": null, "is_superuser": "yes" }))).await;
     assert_eq!(null.problems().len(), 2);

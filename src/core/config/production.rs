@@ -36,6 +36,7 @@ pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Ve
     if merged["server"]["allowed_hosts"].as_array().is_some_and(Vec::is_empty) {
         refuse("server.allowed_hosts", "is empty: set APP__SERVER__ALLOWED_HOSTS to the names that clients use");
     }
+    // only with jobs: begin
     if merged["auth"]["require_verified_email"] == true && merged["mail"]["smtp_url"].is_null() {
         refuse(
             "mail.smtp_url",
@@ -48,6 +49,7 @@ pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Ve
     if domain_of_sender(text(&merged["mail"]["from"])).is_some_and(is_local) {
         refuse("mail.from", "is an address at localhost: set APP__MAIL__FROM to the sender of the mails");
     }
+    // only with jobs: end
 }
 
 fn text(value: &Value) -> &str {
@@ -63,6 +65,7 @@ fn has_placeholder(value: &Value) -> bool {
     PLACEHOLDERS.iter().any(|placeholder| secret.contains(placeholder))
 }
 
+// only with jobs
 /// `example.com` of `https://user@example.com:8443/path`.
 fn host_of_url(url: &str) -> Option<&str> {
     let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
@@ -73,12 +76,14 @@ fn host_of_url(url: &str) -> Option<&str> {
     }
 }
 
+// only with jobs
 /// `example.com` of `Name <name@example.com>`.
 fn domain_of_sender(sender: &str) -> Option<&str> {
     let domain = sender.rsplit_once('@')?.1.trim_end().trim_end_matches('>');
     Some(domain.trim_start_matches('[').trim_end_matches(']'))
 }
 
+// only with jobs
 fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_lowercase();
     let is_local_address = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();

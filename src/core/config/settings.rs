@@ -21,8 +21,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     pub audit: AuditSettings,
     pub rate_limit: RateLimitSettings,
-    pub mail: MailSettings,
-    pub jobs: JobSettings,
+    pub mail: MailSettings,           // only with jobs
+    pub jobs: JobSettings,            // only with jobs
     pub websocket: WebsocketSettings, // only with realtime
     pub upstream: UpstreamSettings,   // only with external
     pub first_superuser: FirstSuperuser,
@@ -82,7 +82,7 @@ pub struct CorsSettings {
 pub struct DatabaseSettings {
     #[schemars(with = "String", regex(pattern = "^(sqlite:|postgres(ql)?://)"))]
     pub url: SecretString,
-    // One connection listens for jobs.
+    // One connection listens for jobs. // only with jobs
     #[schemars(range(min = 2, max = 10_000))]
     pub max_connections: u32,
     #[schemars(range(min = 1))]
@@ -124,11 +124,13 @@ pub struct AuthSettings {
     // The document states the same maximum: schemas::api_key.
     #[schemars(range(min = 1, max = 365))]
     pub api_key_max_days: u32,
+    // only with jobs: begin
     #[schemars(range(min = 1))]
     pub reset_token_seconds: u32,
     #[schemars(range(min = 1))]
     pub verification_token_seconds: u32,
     pub require_verified_email: bool,
+    // only with jobs: end
     #[schemars(range(min = 8, max = 128))]
     pub password_min_length: usize,
     #[schemars(range(min = 1, max = 1024))]
@@ -169,6 +171,7 @@ pub struct RateLimitSettings {
     pub burst: u32,
 }
 
+// only with jobs
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailSettings {
@@ -182,6 +185,7 @@ pub struct MailSettings {
     pub timeout_seconds: u64,
 }
 
+// only with jobs
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobSettings {

@@ -12,14 +12,14 @@ use super::{ConfigError, problem};
 use crate::validation::schema::Problem;
 
 /// The short names that platforms set, with the setting of each.
-const SHORT_NAMES: [(&str, &str); 9] = [
+const SHORT_NAMES: &[(&str, &str)] = &[
     ("HOST", "server.host"),
     ("PORT", "server.port"),
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
     ("SECRET_KEY", "auth.secret_key"),
-    ("SMTP_URL", "mail.smtp_url"),
-    ("FRONTEND_URL", "mail.frontend_url"),
+    ("SMTP_URL", "mail.smtp_url"),         // only with jobs
+    ("FRONTEND_URL", "mail.frontend_url"), // only with jobs
     ("FIRST_SUPERUSER", "first_superuser.email"),
     ("FIRST_SUPERUSER_PASSWORD", "first_superuser.password"),
 ];

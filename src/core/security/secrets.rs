@@ -1,4 +1,4 @@
-//! Opaque secrets: refresh tokens, tokens in mails, API keys. They are random and cannot be guessed, so a plain hash
+//! Opaque secrets, for example refresh tokens. They are random and cannot be guessed, so a plain hash
 //! protects them at rest.
 
 use base64::Engine;

@@ -31,7 +31,9 @@ const NOT_FOUND: Error = Error::NotFound("API key not found");
 
 /// How often the use of a key is recorded.
 const USE_INTERVAL: TimeDelta = TimeDelta::minutes(1);
+
 // only with observability
+// only with jobs
 /// Keys are counted as expiring from this long before.
 const EXPIRES_SOON: TimeDelta = TimeDelta::days(7);
 
@@ -211,6 +213,7 @@ pub async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<u64> {
 }
 
 // only with observability
+// only with jobs
 /// Counts the keys that expire within [`EXPIRES_SOON`].
 ///
 /// # Errors

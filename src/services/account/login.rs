@@ -62,6 +62,7 @@ pub async fn login(accounts: &AccountContext, client: &Client, found: Option<Use
         record_failure(accounts, client, found.map(|user| user.id))?;
         return Err(Error::InvalidGrant);
     };
+    // only with jobs
     if accounts.settings().require_verified_email && !user.email_verified {
         count("unverified"); // only with observability
         return Err(Error::EmailNotVerified);

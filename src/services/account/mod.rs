@@ -38,6 +38,7 @@ pub struct AccountContext {
     pub principals: PrincipalCache,
     /// Runs work that requests do not wait for.
     pub tasks: TaskTracker,
+    // only with jobs
     /// Wakes the worker of this process after a job was queued.
     pub job_signal: JobSignal,
     /// How long audit events are kept.
@@ -57,7 +58,7 @@ impl AccountContext {
             tokens: Tokens::new(&settings.auth)?,
             principals: PrincipalCache::new(settings.auth.session_cache_ms),
             tasks: TaskTracker::new(),
-            job_signal: JobSignal::default(),
+            job_signal: JobSignal::default(), // only with jobs
             audit: settings.audit.clone(),
         })
     }

@@ -15,7 +15,7 @@ use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Error, Result};
 use crate::jobs::kinds::email_token::Link;
 use crate::schemas::audit_event::AuditKind;
-use crate::schemas::login::PasswordReset;
+use crate::schemas::recovery::PasswordReset;
 use crate::schemas::text::Email;
 
 const NO_USER: Error = Error::NotFound("The user with this username does not exist in the system.");

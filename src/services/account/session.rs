@@ -256,6 +256,7 @@ pub async fn end(accounts: &AccountContext, client: &Client, user: &User, id: Uu
 pub async fn end_all(accounts: &AccountContext, client: &Client, user: &User) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
     end_others(&transaction, user.id, None).await?;
+    // only with jobs
     // An intruder may have requested links.
     email_token::revoke(&transaction, user.id).await?;
     let detail = Some("all sessions".to_owned());

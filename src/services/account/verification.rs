@@ -17,7 +17,7 @@ use crate::jobs::kinds::email_change_notice::EmailChangeNotice;
 use crate::jobs::kinds::email_token::Link;
 use crate::jobs::queue;
 use crate::schemas::audit_event::AuditKind;
-use crate::schemas::login::EmailVerification;
+use crate::schemas::recovery::EmailVerification;
 use crate::schemas::text::Email;
 
 /// Tells the old email address about a new one, in the caller's transaction. The caller wakes the workers after

@@ -154,6 +154,7 @@ async fn healthcheck_asks_the_running_server() {
     succeeds(healthcheck().env("HOST", "0.0.0.0"));
 }
 
+// only with jobs
 #[tokio::test]
 async fn healthcheck_asks_the_running_worker() {
     let (folder, database) = (folder(), TestDatabase::empty().await);

@@ -4,17 +4,17 @@ use keel::core::config::{LogFormat, Settings};
 
 use super::{MARKER, Variables, load};
 
-const GOOD: [(&str, &str); 6] = [
+const GOOD: Variables = &[
     ("APP_ENV", "production"),
     ("SECRET_KEY", "fbd3c1a2978e45d0b6a7c8e9f0a1b2c3"),
     ("APP__SERVER__ALLOWED_HOSTS", "api.example.com"),
-    ("SMTP_URL", "smtps://smtp.example.com"),
-    ("APP__MAIL__FROM", "Example <noreply@example.com>"),
-    ("FRONTEND_URL", "https://app.example.com"),
+    ("SMTP_URL", "smtps://smtp.example.com"),             // only with jobs
+    ("APP__MAIL__FROM", "Example <noreply@example.com>"), // only with jobs
+    ("FRONTEND_URL", "https://app.example.com"),          // only with jobs
 ];
 
 pub(super) fn production(more: Variables) -> Result<Settings, String> {
-    load(&[&GOOD, more].concat())
+    load(&[GOOD, more].concat())
 }
 
 #[test]
@@ -38,6 +38,7 @@ fn production_refuses_development_defaults() {
         ("FIRST_SUPERUSER_PASSWORD", "changethis", "first_superuser.password"),
         ("FIRST_SUPERUSER_PASSWORD", "ChangeThis", "first_superuser.password"),
         ("APP__SERVER__ALLOWED_HOSTS", "[]", "server.allowed_hosts"),
+        // only with jobs: begin
         ("FRONTEND_URL", "http://localhost:5173", "mail.frontend_url"),
         ("FRONTEND_URL", "https://user@LOCALHOST./reset", "mail.frontend_url"),
         ("FRONTEND_URL", "https://app.localhost/", "mail.frontend_url"),
@@ -46,6 +47,7 @@ fn production_refuses_development_defaults() {
         ("FRONTEND_URL", "http://0.0.0.0", "mail.frontend_url"),
         ("APP__MAIL__FROM", "Example <noreply@localhost>", "mail.from"),
         ("APP__MAIL__FROM", "noreply@[127.0.0.1]", "mail.from"),
+        // only with jobs: end
     ] {
         let refusal = production(&[(name, value)]).map(|_| ()).unwrap_err();
         assert!(refusal.contains(&format!("\n  {key}: ")) && !refusal.contains(value), "{refusal}");
@@ -56,14 +58,16 @@ fn production_refuses_development_defaults() {
     assert!(production(&any_origin[..1]).is_ok());
 }
 
+// only with jobs
 #[test]
 fn production_refuses_verified_addresses_without_a_mail_server() {
-    let without_server: Vec<_> = GOOD.into_iter().filter(|(name, _)| *name != "SMTP_URL").collect();
+    let without_server: Vec<_> = GOOD.iter().copied().filter(|(name, _)| *name != "SMTP_URL").collect();
     let refusal = load(&without_server).map(|_| ()).unwrap_err();
     assert!(refusal.contains("\n  mail.smtp_url: ") && refusal.contains("set SMTP_URL"), "{refusal}");
     load(&[&without_server[..], &[("APP__AUTH__REQUIRE_VERIFIED_EMAIL", "false")]].concat()).unwrap();
 }
 
+// only with jobs
 #[test]
 fn production_accepts_hosts_that_only_look_local() {
     for url in ["https://localhost.example.com", "https://example.com/localhost", "https://10.0.0.1"] {
@@ -88,9 +92,9 @@ fn production_reports_every_problem_at_once() {
         "first_superuser.password",
         "cors.allowed_origins",
         "server.allowed_hosts",
-        "mail.smtp_url",
-        "mail.frontend_url",
-        "mail.from",
+        "mail.smtp_url",     // only with jobs
+        "mail.frontend_url", // only with jobs
+        "mail.from",         // only with jobs
         "server.port",
         "no",
     ] {

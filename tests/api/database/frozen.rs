@@ -76,6 +76,7 @@ async fn requests_get_503_in_time_while_the_database_is_frozen() {
     ann.patch("/users/me", json!({ "age": 30 })).await.ok::<UserRead>();
 }
 
+// only with jobs
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_survives_a_frozen_database_and_stops_during_one() {
     let Some((app, is_frozen)) = start(|_| {}).await else { return };

@@ -28,8 +28,10 @@ pub struct TestApp {
     pub app: App,
     pub state: AppState,
     pub database: TestDatabase,
+    // only with jobs
     /// Runs the jobs when a test asks for it.
     pub jobs: Context,
+    // only with jobs
     /// The mails that were sent.
     pub outbox: Outbox,
     /// The difference between the application's clock and the system's.
@@ -82,17 +84,25 @@ impl TestApp {
             let offset = Arc::clone(&offset);
             move || Clock::system().now() + *offset.lock().unwrap()
         });
-        let outbox = tempfile::tempdir().unwrap();
+        let outbox = tempfile::tempdir().unwrap(); // only with jobs
         let state = AppState::new(settings, db, clock).unwrap();
+        // only with jobs
         let jobs = Context {
             accounts: state.accounts.clone(),
             mailer: Mailer::into_folder(&state.settings.mail, outbox.path().to_owned()).unwrap(),
             settings: state.settings.jobs.clone(),
             shutdown_grace: std::time::Duration::from_secs(5),
         };
-        let outbox = Outbox::new(outbox, jobs.clone());
+        let outbox = Outbox::new(outbox, jobs.clone()); // only with jobs
         start_background_tasks(&state);
-        Self { app: build(&state), state, database, jobs, outbox, offset }
+        Self {
+            app: build(&state),
+            state,
+            database,
+            jobs,   // only with jobs
+            outbox, // only with jobs
+            offset,
+        }
     }
 
     /// The same application as in another process: with its own connections and caches.
@@ -158,7 +168,7 @@ impl TestApp {
         });
         let data = serde_json::from_value(data).unwrap();
         let (accounts, client) = (&self.state.accounts, keel::core::client::Client::default());
-        // Created by a superuser, so the email is verified.
+        // Created by a superuser, so the email is verified. // only with jobs
         let actor = user::Actor { id: uuid::Uuid::nil(), client: &client };
         let creator = user::Creator {
             actor,

@@ -64,7 +64,9 @@ async fn email_change_without_recent_login_needs_the_password() {
     let null = json!({ "email": "eve@example.org", "current_password": null });
     assert_eq!(change(&ann, null).await.problems(), ["body.current_password: string_type"]);
     assert_eq!(email(&ann).await, "ann@example.com");
+    // only with jobs
     let is_new_account = |mail: &String| mail.contains("Subject: Your new account");
+    // only with jobs
     assert!(app.outbox.unread().await.iter().all(is_new_account), "no mail is sent for a rejected change");
 
     // Other fields, and the current address, need no password.
@@ -76,6 +78,7 @@ async fn email_change_without_recent_login_needs_the_password() {
     change(&app.bearer(&again.access_token), to("ann@example.net")).await.ok::<UserRead>();
 }
 
+// only with jobs
 #[tokio::test]
 async fn unverified_email_change_without_recent_login_needs_the_password() {
     let app = TestApp::with(|settings| {

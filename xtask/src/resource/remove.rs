@@ -120,7 +120,7 @@ fn remove_rest_of_items(files: &mut Files) -> Result<()> {
         files.insert(path.into(), changed);
         Ok(())
     };
-    cut(files, "src/jobs/kinds/clean_up.rs", r"\n\s*\+ tag::delete_orphaned\(db\)\.await\?;", ";")?;
+    cut(files, "src/services/clean_up.rs", r"\n\s*\+ tag::delete_orphaned\(db\)\.await\?;", ";")?;
     cut(
         files,
         "src/schemas/text.rs",

@@ -39,12 +39,13 @@ pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegis
     let new = NewUser { hashed_password: hash_password(accounts, &data).await?, data, is_verified: false };
     let transaction = begin_write(&accounts.db).await?;
     let user = insert(accounts, &transaction, &Origin { actor: None, client }, new).await?;
+    // only with jobs
     if accounts.settings().require_verified_email {
         let request = LinkRequest { email: &user.email, link: Link::EmailVerification, client };
         email_token::request_for_user(accounts, &transaction, user.id, request).await?;
     }
     transaction.commit().await?;
-    accounts.job_signal.notify();
+    accounts.job_signal.notify(); // only with jobs
     Ok(user.into())
 }
 
@@ -56,18 +57,19 @@ pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegis
 pub async fn create(accounts: &AccountContext, creator: Creator<'_>, data: UserCreate) -> Result<UserRead> {
     let Creator { actor, key } = creator;
     let new = NewUser { hashed_password: hash_password(accounts, &data).await?, data, is_verified: true };
-    let user = once(&accounts.db, actor.id, key, accounts.now(), async |transaction| {
+    let created = once(&accounts.db, actor.id, key, accounts.now(), async |transaction| {
         let origin = Origin { actor: Some(actor.id), client: actor.client };
         let user = insert(accounts, transaction, &origin, new).await?;
+        // only with jobs
         if user.is_active {
             let request = LinkRequest { email: &user.email, link: Link::NewAccount, client: actor.client };
             email_token::request_for_user(accounts, transaction, user.id, request).await?;
         }
         Ok(user.into())
     });
-    let user = user.await?;
-    accounts.job_signal.notify();
-    Ok(user)
+    let created = created.await?;
+    accounts.job_signal.notify(); // only with jobs
+    Ok(created)
 }
 
 /// Creates a superuser with this email, unless the email is taken. Returns whether the user was created. The password
@@ -82,7 +84,7 @@ pub async fn ensure_superuser(accounts: &AccountContext, email: Email, password:
     let hashed_password = accounts.passwords.hash_unchecked(password.clone().into_secret()).await?;
     let (username, full_name, age, address) = (None, None, None, None);
     let data = UserCreate { email, password, username, full_name, age, address, is_active: true, is_superuser: true };
-    let new = NewUser { hashed_password, data, is_verified: true };
+    let new = NewUser { data, hashed_password, is_verified: true };
     let transaction = begin_write(&accounts.db).await?;
     match insert(accounts, &transaction, &Origin { actor: None, client: &Client::default() }, new).await {
         Ok(_) => {
@@ -106,7 +108,7 @@ async fn hash_password(accounts: &AccountContext, data: &UserCreate) -> Result<S
 struct NewUser {
     data: UserCreate,
     hashed_password: String,
-    is_verified: bool,
+    is_verified: bool, // only with jobs
 }
 
 /// Where a new user comes from, for the audit trail.
@@ -141,7 +143,7 @@ async fn insert(
         is_active,
         is_superuser,
         created_at: now,
-        email_verified: is_verified,
+        email_verified: is_verified, // only with jobs
     };
     if !insert_unless_username_taken(transaction, &user).await? {
         if is_chosen {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use create::{Creator, create, ensure_superuser, sign_up};
 pub use delete::{delete, delete_me};
-pub(super) use password::hash_for;
+pub(super) use password::hash_for; // only with jobs
 pub use password::update_password;
 pub use update::update;
 pub use update_me::update_me;
@@ -63,7 +63,7 @@ impl From<User> for UserRead {
             is_active,
             is_superuser,
             created_at,
-            email_verified: _,
+            email_verified: _, // only with jobs
         } = user;
         let address = address.map(|user::Address { street, city, country }| Address { street, city, country });
         Self { id, email, username, full_name, age, address, is_active, is_superuser, created_at }

@@ -68,7 +68,7 @@ pub async fn update_password(accounts: &AccountContext, caller: SessionUser<'_>,
     if changed.rows_affected == 0 {
         return Err(INCORRECT_PASSWORD);
     }
-    email_token::revoke(&transaction, user.id).await?;
+    email_token::revoke(&transaction, user.id).await?; // only with jobs
     session::end_others(&transaction, user.id, Some(session)).await?;
     let event = Event::by_user(AuditKind::PasswordChanged, user.id, client);
     audit_event::record(&transaction, accounts.now(), event).await?;

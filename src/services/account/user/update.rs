@@ -33,7 +33,7 @@ pub async fn update(accounts: &AccountContext, actor: Actor<'_>, id: Uuid, data:
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
     let change = ActiveModel {
         id: Unchanged(id),
-        email_verified: set(email.is_some().then_some(true)),
+        email_verified: set(email.is_some().then_some(true)), // only with jobs
         email: set(email),
         username: set(username.map(|username| username.as_str().to_owned())),
         hashed_password: set(hashed_password),
@@ -47,13 +47,14 @@ pub async fn update(accounts: &AccountContext, actor: Actor<'_>, id: Uuid, data:
     let new = save(&transaction, &old, change).await?;
     record_changes(accounts, &transaction, actor, &old, &new).await?;
     revoke_access(&transaction, &old, &new).await?;
+    // only with jobs
     if new.email != old.email {
         let notice = EmailChangeNotice { to: old.email, is_done: true };
         notify_old_address(accounts, &transaction, notice).await?;
     }
     transaction.commit().await?;
     accounts.principals.forget(id);
-    accounts.job_signal.notify();
+    accounts.job_signal.notify(); // only with jobs
     Ok(new.into())
 }
 
@@ -80,6 +81,7 @@ async fn check_superuser(transaction: &DatabaseTransaction, actor: Uuid) -> Resu
 /// Ends the links, sessions or both that the change makes invalid.
 async fn revoke_access(transaction: &DatabaseTransaction, old: &User, new: &User) -> Result<()> {
     let has_new_password = new.hashed_password != old.hashed_password;
+    // only with jobs
     if has_new_password || new.email != old.email || !new.is_active {
         email_token::revoke(transaction, new.id).await?;
     }

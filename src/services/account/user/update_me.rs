@@ -53,6 +53,7 @@ pub async fn update_me(accounts: &AccountContext, caller: SessionUser<'_>, data:
     }
     let new = save(&transaction, &old, change).await?;
     record_changes(accounts, &transaction, Actor { id: old.id, client: caller.client }, &old, &new).await?;
+    // only with jobs
     if let Some(email) = email {
         if needs_verification {
             let request = LinkRequest { email: &email, link: Link::EmailVerification, client: caller.client };
@@ -65,6 +66,6 @@ pub async fn update_me(accounts: &AccountContext, caller: SessionUser<'_>, data:
     }
     transaction.commit().await?;
     accounts.principals.forget(new.id);
-    accounts.job_signal.notify();
+    accounts.job_signal.notify(); // only with jobs
     Ok(new.into())
 }

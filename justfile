@@ -24,7 +24,7 @@ run *arguments:
 migrate command="status" *arguments:
     {{ if command == "new" { "sh migrations/new.sh" } else { "cargo run -- migrate " + command } }} {{ arguments }}
 
-# Run everything in containers: just up --profile worker
+# Run everything in containers; arguments as for docker compose: just up --profile NAME
 [group('develop')]
 up *profiles:
     docker compose {{ profiles }} up --build

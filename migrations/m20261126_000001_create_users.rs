@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
             .col(boolean("is_active"))
             .col(boolean("is_superuser"))
             .col(timestamp_with_time_zone("created_at"))
-            .col(boolean("email_verified"))
+            .col(boolean("email_verified")) // only with jobs
             .take();
         manager.create_table(users).await?;
 

@@ -21,6 +21,7 @@ pub fn build(state: &AppState) -> App {
     middleware::apply(router, &state.settings, &state.limiter)
 }
 
+// only with jobs
 /// Builds an application that has `/health` alone, for processes that serve nothing else.
 #[must_use]
 pub fn build_health(state: &AppState) -> App {

@@ -93,9 +93,9 @@ mod tests {
     async fn task_that_panics_is_an_error_with_its_name() {
         let mut supervisor = Supervisor::without_signals(Readiness::default());
         supervisor.spawn("server", pending());
-        supervisor.spawn("worker", async { panic!("a panic of the test") });
+        supervisor.spawn("watcher", async { panic!("a panic of the test") });
         let error = supervisor.run().await.expect_err("the task panicked");
-        assert_eq!(error.to_string(), "worker panicked unexpectedly");
+        assert_eq!(error.to_string(), "watcher panicked unexpectedly");
     }
 
     #[tokio::test]
@@ -104,7 +104,7 @@ mod tests {
         let mut supervisor = Supervisor::without_signals(readiness.clone());
         supervisor.spawn_endless("session watcher", pending());
         let draining = readiness.clone();
-        supervisor.spawn("worker", async move { draining.draining().await });
+        supervisor.spawn("watcher", async move { draining.draining().await });
         readiness.drain();
         readiness.stop();
         assert!(supervisor.run().await.is_ok());

@@ -35,7 +35,7 @@ pub const TOKEN: &str = "/token";
 /// The public keys of the access tokens.
 pub const JWKS: &str = "/.well-known/jwks.json";
 
-/// The health routes, which the worker serves too.
+/// The health routes.
 #[must_use]
 pub fn health() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().nest("/health", health::router())

@@ -15,9 +15,9 @@ pub async fn run(accounts: &AccountContext) -> Result<()> {
         + ticket::delete_expired(db, now).await? // only with realtime
         + email_token::delete_expired(db, now).await? // only with jobs
         + api_key::delete_expired(db, now).await? // only with api_keys
-        + audit_event::delete_expired(accounts).await?
         + idempotency::delete_expired(db, now).await? // only with idempotency
         + queue::delete_expired(db, now).await? // only with jobs
+        + audit_event::delete_expired(accounts).await?
         + tag::delete_orphaned(db).await?;
     tracing::info!(count, "expired rows deleted");
     Ok(())

@@ -1,5 +1,5 @@
-//! Permissions and queries: the only layer that uses the database. Services know nothing of HTTP, because commands and
-//! jobs call them, too.
+//! Permissions and queries: the only layer that uses the database. Services know nothing of HTTP, because they are
+//! not called by routes alone.
 
 pub mod account;
 pub mod clean_up;

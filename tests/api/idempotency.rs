@@ -6,7 +6,7 @@ use keel::entities::idempotency_key;
 use keel::jobs::queue::{self, Status};
 use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
-use sea_orm::EntityTrait;
+use sea_orm::EntityTrait; // only with notifications
 use sea_orm::sea_query::Expr;
 use serde_json::{Value, json};
 

@@ -187,6 +187,7 @@ pub async fn revoke(accounts: &AccountContext, client: &Client, user: &User, id:
     Ok(())
 }
 
+// only with jobs
 /// Revokes all keys of the user inside the given transaction, for a reset by a mailed link. After the commit the caller
 /// has to call `PrincipalCache::forget`.
 pub(super) async fn revoke_all(

@@ -49,7 +49,7 @@ fn unparsable(loc: Vec<Loc>, kind: &str, msg: &str, reason: &str) -> Problem {
     Problem::new(loc, kind, format!("{msg}, {reason}")).with("error", reason.into())
 }
 
-/// Whether the text is an email address that mail can be sent to. ASCII only (RFC 5321): the databases then agree on
+/// Whether the text is an email address that other servers accept. ASCII only (RFC 5321): the databases then agree on
 /// which addresses differ only in case.
 #[must_use]
 pub fn is_email(text: &str) -> bool {

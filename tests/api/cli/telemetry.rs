@@ -1,6 +1,7 @@
 //! Metrics and traces of real processes.
 
 use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ fn value<'a>(text: &'a str, start: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn metrics_cover_requests_database_jobs_and_process() {
+async fn metrics_cover_every_part_of_the_process() {
     let (folder, database, port) = (folder(), TestDatabase::migrated().await, free_port());
     let mut serve = command(folder.path(), &database, &["serve"]);
     let process = Process::spawn(serve.env("APP__METRICS__PORT", port.to_string()));
@@ -46,6 +47,7 @@ async fn metrics_cover_requests_database_jobs_and_process() {
     request(address, form, "username=admin%40example.com&password=wrong").await;
     request(address, "GET /api/v1/users HTTP/1.1", "").await;
 
+    // only with jobs: begin
     // Jobs are counted with the first heartbeat. This metric is the last one.
     let counted = async {
         while !scrape(port).await.contains("jobs_oldest_queued_seconds") {
@@ -53,6 +55,7 @@ async fn metrics_cover_requests_database_jobs_and_process() {
         }
     };
     timeout(TIMEOUT, counted).await.expect("jobs are counted");
+    // only with jobs: end
     let text = scrape(port).await;
     let requests = "http_server_request_duration_seconds_count{method=";
     assert_eq!(value(&text, &format!(r#"{requests}"POST",route="/token",status="200"}}"#)), "1");
@@ -82,8 +85,10 @@ async fn metrics_cover_requests_database_jobs_and_process() {
     for present in [
         r#"database_pool_connections{state="in_use"}"#,
         r#"database_pool_connections{state="idle"}"#,
+        // only with jobs: begin
         r#"jobs{status="queued"}"#,
-        "api_keys_expiring",                         // only with api_keys
+        "api_keys_expiring", // only with api_keys
+        // only with jobs: end
         r#"realtime_connections{kind="websocket"}"#, // only with realtime
         r#"realtime_connections{kind="events"}"#,    // only with realtime
         "tokio_global_queue_depth",
@@ -163,48 +168,75 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-#[tokio::test]
-async fn trace_goes_from_the_client_through_request_and_job_to_the_mail() {
-    let (folder, database) = (folder(), TestDatabase::migrated().await);
-    let (smtp, (collector, endpoint)) = (Smtp::start(Mood::Good).await, Collector::start().await);
-    let mut serve = command(folder.path(), &database, &["serve"]);
-    let settings = [
+/// The spans below this one that are operations of the database.
+fn statements(spans: &[Span], parent: &Span) -> usize {
+    let below = spans.iter().filter(|span| span.parent_span_id == parent.span_id);
+    below.filter(|span| span.name.starts_with("sea_orm")).count()
+}
+
+fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
+    spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("no span {name}: {spans:#?}"))
+}
+
+/// Traces go to this endpoint soon, if the client asks for it.
+fn traced(serve: &mut Command, endpoint: SocketAddr) -> Process {
+    Process::spawn(serve.envs([
         ("APP__TELEMETRY__OTLP_ENDPOINT", format!("http://{endpoint}/")),
         ("APP__TELEMETRY__SAMPLE_RATIO", "0".to_owned()),
         ("APP__TELEMETRY__LOG_FORMAT", "json".to_owned()),
         ("OTEL_BSP_SCHEDULE_DELAY", "100".to_owned()),
-        ("SMTP_URL", smtp.url()),
-    ];
-    let mut process = Process::spawn(serve.envs(settings));
+    ]))
+}
+
+#[tokio::test]
+async fn trace_of_the_client_goes_on_in_the_request_and_the_log() {
+    let (folder, database, (collector, endpoint)) =
+        (folder(), TestDatabase::migrated().await, Collector::start().await);
+    let mut process = traced(&mut command(folder.path(), &database, &["serve"]), endpoint);
     let address = process.address();
     // Not sampled, because the ratio is 0 and the client does not ask for it.
     assert_eq!(request(address, "GET / HTTP/1.1", "").await.status, 200);
-    let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let form = "POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    let head = format!("{form}\r\ntraceparent: 00-{TRACE}-b7ad6b7169203331-01");
+    request(address, &head, "username=admin%40example.com&password=changethis").await;
+
+    let spans = collector.spans("POST /token").await;
+    let server = named(&spans, "POST /token");
+    assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE), "{spans:#?}");
+    assert_eq!(hex(&server.parent_span_id), "b7ad6b7169203331");
+    assert!(statements(&spans, server) > 0, "{spans:#?}");
+    process.terminate();
+    assert!(process.ended().await.success());
+    let log = process.rest_of_log();
+    let line = log.iter().find(|line| line.contains("request completed") && line.contains(TRACE));
+    assert!(line.unwrap_or_else(|| panic!("{log:#?}")).contains(&hex(&server.span_id)));
+}
+
+// only with jobs
+#[tokio::test]
+async fn trace_of_a_request_goes_on_in_its_job_and_the_mail() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let (smtp, (collector, endpoint)) = (Smtp::start(Mood::Good).await, Collector::start().await);
+    let mut serve = command(folder.path(), &database, &["serve"]);
+    let mut process = traced(serve.env("SMTP_URL", smtp.url()), endpoint);
+    let address = process.address();
     let recovery = "POST /api/v1/password-recovery/admin@example.com HTTP/1.1";
-    assert_eq!(request(address, &format!("{recovery}\r\ntraceparent: {traceparent}"), "").await.status, 200);
+    let head = format!("{recovery}\r\ntraceparent: 00-{TRACE}-b7ad6b7169203331-01");
+    assert_eq!(request(address, &head, "").await.status, 200);
     smtp.mails(1).await;
 
     // The spans come in the order in which they end.
     collector.spans("send mail").await;
     collector.spans("POST /api/v1/password-recovery/{email}").await;
     let spans = collector.spans("job email_token").await;
-    let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
-    let (server, job) = (named("POST /api/v1/password-recovery/{email}"), named("job email_token"));
     assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE), "{spans:#?}");
-    assert_eq!(hex(&server.parent_span_id), "b7ad6b7169203331");
-    assert_eq!(named("send mail").parent_span_id, job.span_id);
-    // Database operations are part of the trace, below the request and below the job.
-    let statements = |parent: &Span| {
-        let below = spans.iter().filter(|span| span.parent_span_id == parent.span_id);
-        below.filter(|span| span.name.starts_with("sea_orm")).count()
-    };
-    assert!(statements(server) > 0 && statements(job) > 0, "{spans:#?}");
-
+    let job = named(&spans, "job email_token");
+    assert_eq!(named(&spans, "send mail").parent_span_id, job.span_id);
+    assert!(statements(&spans, named(&spans, "POST /api/v1/password-recovery/{email}")) > 0, "{spans:#?}");
+    assert!(statements(&spans, job) > 0, "{spans:#?}");
     process.terminate();
     assert!(process.ended().await.success());
     let log = process.rest_of_log();
-    let line = log.iter().find(|line| line.contains("request completed") && line.contains(TRACE));
-    assert!(line.unwrap_or_else(|| panic!("{log:#?}")).contains(&hex(&server.span_id)));
     assert!(log.iter().any(|line| line.contains("job done") && line.contains(TRACE)), "{log:#?}");
 }
 

@@ -1,5 +1,6 @@
 //! Makes projects from the template, and checks each as its owner would.
 
+mod links;
 mod project;
 mod resources;
 mod update;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use regex::Regex;
 
+use super::links;
 use crate::answers::{self, Answers, git, run};
 use crate::files;
 use crate::template::names::TEMPLATE;
@@ -59,6 +60,7 @@ impl Project {
     pub fn check(&self) -> Result<()> {
         self.has_nothing_of_the_template()?;
         self.has_nothing_of_what_was_left_out()?;
+        links::check(&self.folder)?;
         for manifest in ["Cargo.toml", "xtask/Cargo.toml"] {
             self.cargo(&["fmt", "--check", "--manifest-path", manifest])?;
         }

@@ -1,8 +1,9 @@
-//! The kinds of jobs. Each file has the payload of one kind and the function that runs it, unless a service does.
+//! The kinds of jobs. Each file has the payload of one kind and the function that runs it.
 //!
 //! A new kind is a file here, a variant of [`Job`], and a line in [`run`]. A job may run twice, because the process can
 //! end between the work and recording that it is done.
 
+pub mod clean_up;
 pub mod email_change_notice;
 pub mod email_token;
 pub mod notification;
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Context, Failure};
-use crate::services::clean_up;
 use email_change_notice::EmailChangeNotice;
 use email_token::EmailToken;
 use notification::Notification;
@@ -37,7 +37,7 @@ pub const MAIL_KINDS: &[&str] = &["email_change_notice", "email_token", "notific
 /// Runs the job. `id` is the same for every attempt.
 pub(super) async fn run(context: &Context, id: Uuid, job: Job) -> Result<(), Failure> {
     match job {
-        Job::CleanUp => Ok(clean_up::run(&context.accounts).await?),
+        Job::CleanUp => clean_up::run(context).await,
         Job::EmailChangeNotice(data) => email_change_notice::run(context, id, &data).await,
         Job::EmailToken(data) => email_token::run(context, id, &data).await,
         Job::Notification(data) => notification::run(context, id, &data).await, // only with notifications

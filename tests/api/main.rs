@@ -48,6 +48,7 @@ mod user;
 mod verification;
 
 /// Who may do what, of every resource. The tests in `permissions` run all rows.
+#[rustfmt::skip] // One line each, however few there are.
 const PERMISSIONS: &[permissions::Permissions] = &[
     api_key::PERMISSIONS,
     audit_event::PERMISSIONS,

@@ -32,6 +32,9 @@ pub struct TestTemplate {
     /// Chooses the parts of these projects; printed, so that a run can be repeated
     #[arg(long)]
     seed: Option<u64>,
+    /// Only these of the projects: full, minimal, service, random-0
+    #[arg(long)]
+    only: Vec<String>,
     /// Where the projects are made; the folder stays if it is named
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -50,7 +53,9 @@ impl TestTemplate {
         let target = fs::canonicalize(&self.target)?;
         let folder = self.folder.clone().unwrap_or_else(|| env::temp_dir().join("projects-of-template"));
         let started = Instant::now();
-        for (name, answers) in self.projects()? {
+        let projects = self.projects()?;
+        for (name, answers) in projects.into_iter().filter(|(name, _)| self.only.is_empty() || self.only.contains(name))
+        {
             let project = Project::make(&folder.join(&name), &target, answers)?;
             project.check()?;
             if name == "minimal" {

@@ -5,15 +5,16 @@ use anyhow::{Result, bail};
 use super::project::Project;
 use crate::answers::git;
 
-/// A parent, a resource below it with a reference and every type, and a public one that superusers write.
+/// A parent, a public one that superusers write, and one below the first with every type and a reference to the second.
 const RESOURCES: [&[&str]; 3] = [
     &["board", "title:string:1..80!", "note:text?"],
+    &["country", "code:string:2..2!", "population:bigint:0..", "--public", "--superuser"],
     &[
         "card",
         "title:string:1..80",
         "price:decimal?",
         "state:enum(draft,live)",
-        "board:ref(board)?",
+        "country:ref(country)?",
         "position:int:0..1000!",
         "views:bigint",
         "weight:float?",
@@ -26,7 +27,6 @@ const RESOURCES: [&[&str]; 3] = [
         "--parent",
         "board",
     ],
-    &["country", "code:string:2..2!", "population:bigint:0..", "--public", "--superuser"],
 ];
 
 /// Adds, tests and removes them. `quick` adds the first one alone.

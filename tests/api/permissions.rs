@@ -1,9 +1,10 @@
 //! Who may do what. The tests of each resource hold the rows of its operations; this file runs them all.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 
 use axum::http::{Method, StatusCode};
+use regex::{Captures, Regex};
 use serde_json::{Value, json};
 use wiremock::matchers::any; // only with external
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -79,18 +80,9 @@ impl<'a> Values<'a> {
         Self { app, owner, known: HashMap::new() }
     }
 
-    /// The text with values in place of the placeholders of all resources, and of `UNIQUE_NUMBER`, `UNIQUE_TEXT` and
-    /// `UNIQUE_CODE`, which is as short as possible.
+    /// The text with values in place of the placeholders of all resources, and where they must be unique.
     async fn fill(&mut self, text: &str) -> String {
-        static COUNT: AtomicUsize = AtomicUsize::new(1);
-        let mut filled = text.to_owned();
-        if text.contains("UNIQUE_") {
-            let number = COUNT.fetch_add(1, Ordering::Relaxed);
-            filled = text
-                .replace("UNIQUE_NUMBER", &number.to_string())
-                .replace("UNIQUE_TEXT", &format!("{number:08}"))
-                .replace("UNIQUE_CODE", &code(number));
-        }
+        let mut filled = with_unique_values(text);
         for placeholder in PERMISSIONS.iter().flat_map(|resource| resource.placeholders) {
             if filled.contains(placeholder.name) {
                 let value = Box::pin(self.value(placeholder)).await;
@@ -119,10 +111,24 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The number with 36 digits.
+/// The text with values that no other call gets in place of `UNIQUE_TEXT` (eight digits), `UNIQUE_CODE` (two characters
+/// for the first 1,296 calls) and `1900+UNIQUE_NUMBER`.
+fn with_unique_values(text: &str) -> String {
+    static CALLS: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
+    static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(\d+)\+UNIQUE_NUMBER").unwrap());
+    let mut calls = CALLS.lock().unwrap();
+    let number = calls.entry(text.to_owned()).or_default();
+    *number += 1;
+    let filled = text.replace("UNIQUE_TEXT", &format!("{number:08}")).replace("UNIQUE_CODE", &code(*number));
+    let added = |found: &Captures<'_>| (found[1].parse::<usize>().unwrap() + *number).to_string();
+    NUMBER.replace_all(&filled, added).into_owned()
+}
+
+/// The number to base 36, in two digits or more.
 fn code(number: usize) -> String {
-    let digit = char::from_digit(u32::try_from(number % 36).unwrap(), 36).unwrap();
-    if number < 36 { digit.to_string() } else { format!("{}{digit}", code(number / 36)) }
+    let digit = |number: usize| char::from_digit(u32::try_from(number % 36).unwrap(), 36).unwrap();
+    let first = if number < 36 * 36 { digit(number / 36).to_string() } else { code(number / 36) };
+    format!("{first}{}", digit(number))
 }
 
 /// The value of a placeholder, such as the id of a new row of another resource that belongs to the client.

@@ -119,6 +119,9 @@ impl Field {
         if unique && !matches!(kind, Kind::String | Kind::Int | Kind::Bigint | Kind::Uuid) {
             bail!("`!` is for string, int, bigint and uuid");
         }
+        if unique && kind == Kind::String && max.as_deref() == Some("1") {
+            bail!("a unique text has two characters or more: its tests need more values");
+        }
         if kind == Kind::User && (optional || unique) {
             bail!("the owner is neither optional nor unique");
         }

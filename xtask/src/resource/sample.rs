@@ -5,7 +5,7 @@ use super::model::Other;
 
 /// Values of a field, as JSON in Rust's `json!`.
 pub struct Samples {
-    /// A valid value as plain JSON, with `UNIQUE_NUMBER` and `UNIQUE_TEXT` where it must be unique.
+    /// A valid value as plain JSON, with `UNIQUE_NUMBER`, `UNIQUE_TEXT` or `UNIQUE_CODE` where it must be unique.
     pub json: String,
     /// A valid value. Of a unique field it depends on `number`.
     pub first: String,
@@ -22,13 +22,13 @@ impl Samples {
         let json = match field.kind {
             Kind::Ref(_) => format!("\"{{{first}}}\""),
             Kind::String if field.unique && field.length() < 8 => {
-                format!("\"{}UNIQUE_CODE\"", "k".repeat(least_length(field).saturating_sub(1)))
+                format!("\"{}UNIQUE_CODE\"", "k".repeat(least_length(field).saturating_sub(2)))
             }
             Kind::String if field.unique => {
                 format!("\"{}UNIQUE_TEXT\"", "k".repeat(least_length(field).saturating_sub(8)))
             }
             Kind::Uuid if field.unique => "\"00000000-0000-7000-8000-0000UNIQUE_TEXT\"".into(),
-            Kind::Int | Kind::Bigint if field.unique => "UNIQUE_NUMBER".into(),
+            Kind::Int | Kind::Bigint if field.unique => format!("{}+UNIQUE_NUMBER", number(field, 0)),
             _ => first.clone(),
         };
         let first = if field.unique { unique(field) } else { first };

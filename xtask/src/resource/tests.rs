@@ -65,6 +65,7 @@ fn invalid_resources_are_refused_with_the_reason() -> Result<()> {
         ("note", &["title:string", "title:text"], "twice"),
         ("note", &["title:string", "a:user", "b:user"], "one owner"),
         ("note", &["board:ref(board)"], "no such resource"),
+        ("note", &["code:string:1..1!"], "two characters"),
     ] {
         let error = add_by_name(&project, name, &fields(texts)).err().map(|error| format!("{error:#}"));
         assert!(error.as_ref().is_some_and(|error| error.contains(reason)), "{name} {texts:?}: {error:?}");

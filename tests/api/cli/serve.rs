@@ -37,7 +37,8 @@ impl Process {
             let line =
                 self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("the process does not listen: {said:#?}"));
             if let Some((_, address)) = line.split_once("listening on http://") {
-                return address.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+                let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']');
+                return address.split(|c| !is_part(c)).next().unwrap().parse().unwrap();
             }
             said.push(line);
         }

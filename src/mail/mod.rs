@@ -168,6 +168,7 @@ impl Mailer {
         }
     }
 
+    // only with fastapi_dashboard
     /// The HTML of the mail.
     ///
     /// # Errors

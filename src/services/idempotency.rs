@@ -62,6 +62,7 @@ pub(super) async fn once<T: Serialize + DeserializeOwned>(
     Ok(outcome)
 }
 
+// only with notifications
 /// Whether the outcome of this request is stored, so that sending it again executes nothing.
 ///
 /// # Errors

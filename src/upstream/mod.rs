@@ -81,6 +81,7 @@ impl Upstream {
         Ok(Self(Arc::new(Inner { target, settings: settings.clone(), breaker, jitter: AtomicU32::default() })))
     }
 
+    // only with observability
     /// Whether calls are made: false after several outages in a row. `None` without `upstream.base_url`.
     #[must_use]
     pub fn is_up(&self) -> Option<bool> {

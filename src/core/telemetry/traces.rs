@@ -81,6 +81,7 @@ pub fn continue_trace(span: &Span, kind: &'static str, headers: &HeaderMap) {
     }
 }
 
+// only with jobs
 /// The same for work whose `traceparent` was stored.
 pub fn continue_stored_trace(span: &Span, kind: &'static str, traceparent: Option<&str>) {
     let mut headers = HeaderMap::new();

@@ -18,6 +18,7 @@ use crate::schemas::audit_event::AuditKind;
 use crate::schemas::recovery::PasswordReset;
 use crate::schemas::text::Email;
 
+// only with fastapi_dashboard
 const NO_USER: Error = Error::NotFound("The user with this username does not exist in the system.");
 
 /// Mails a link to the active user with this address, if there is one. The request does the same work for every
@@ -30,6 +31,7 @@ pub async fn request(accounts: &AccountContext, client: &Client, email: &Email) 
     email_token::request_for_address(accounts, request).await
 }
 
+// only with fastapi_dashboard
 /// Makes a link for the active user with this address, for a superuser who hands it over. No mail is sent.
 ///
 /// # Errors

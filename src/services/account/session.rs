@@ -115,6 +115,7 @@ pub(super) async fn find_open(accounts: &AccountContext, id: Uuid) -> Result<(Mo
     }
 }
 
+// only with realtime
 /// Which of these sessions are open and belong to active users. One query.
 pub async fn open_among(accounts: &AccountContext, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
     let open = Entity::find()

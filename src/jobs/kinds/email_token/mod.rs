@@ -2,7 +2,7 @@
 
 mod run;
 
-pub use run::preview;
+pub use run::preview; // only with fastapi_dashboard
 pub(super) use run::run;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

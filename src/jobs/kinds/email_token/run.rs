@@ -14,6 +14,7 @@ pub async fn run(context: &Context, id: Uuid, data: &EmailToken) -> Result<(), F
     Ok(context.mailer.send(mail(&context.mailer, id, data.link, &issued)).await?)
 }
 
+// only with fastapi_dashboard
 /// The subject and the HTML of the mail with this link, for a caller that does not send it.
 ///
 /// # Errors

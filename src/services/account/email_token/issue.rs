@@ -61,6 +61,7 @@ pub async fn issue(accounts: &AccountContext, data: &EmailToken) -> Result<Optio
     Ok(Some(IssuedLink { email, token, valid_seconds }))
 }
 
+// only with fastapi_dashboard
 /// Makes a link without a mail, in the caller's transaction, which has locked the user. Their earlier link for the same
 /// purpose ends.
 pub(in crate::services::account) async fn issue_now(

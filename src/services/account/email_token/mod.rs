@@ -12,7 +12,7 @@ use sea_orm::sea_query::{Expr, Func, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-pub(super) use issue::issue_now;
+pub(super) use issue::issue_now; // only with fastapi_dashboard
 pub use issue::{IssuedLink, issue};
 pub(super) use request::{LinkRequest, request_for_address, request_for_user};
 

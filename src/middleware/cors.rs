@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -17,9 +18,12 @@ const MAX_AGE: Duration = Duration::from_mins(10);
 /// The layer for the origins in `cors.allowed_origins`.
 pub(super) fn layer(settings: &CorsSettings) -> CorsLayer {
     let any = settings.allowed_origins.iter().any(|origin| origin == "*");
-    let origins = settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    let allowed: Vec<HeaderValue> =
+        settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    // A list would be copied for every request.
+    let is_allowed = move |origin: &HeaderValue, _: &Parts| allowed.contains(origin);
     CorsLayer::new()
-        .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::list(origins) })
+        .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::predicate(is_allowed) })
         .allow_credentials(settings.allow_credentials && !any)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(request_headers())

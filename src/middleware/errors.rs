@@ -1,14 +1,16 @@
 //! Writes the body of every error: in FastAPI's shape, or as problem details (RFC 9457) when the client asks for them.
 
 use std::any::Any;
+use std::convert::Infallible;
 
-use axum::body::{Body, HttpBody};
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
+use tower::{Service, ServiceExt, service_fn};
 
 use crate::core::headers::REQUEST_ID;
 use crate::error::Error;
@@ -51,20 +53,36 @@ impl Format {
     }
 }
 
+/// The layer: every request runs [`render_error`]. Not `from_fn`, which puts all layers below it into boxes for every
+/// request.
+pub(super) fn layer<S, B>(
+    inner: S,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone
+where
+    S: Service<Request, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    service_fn(move |request| render_error(inner.clone(), request))
+}
+
 /// Writes the body of a response that carries an [`Error`], and logs its cause. A 4xx or 5xx without a body, such as
 /// the router's own 404 and 405, gets one, too, and keeps its headers. Any other response stays as it is.
-pub(super) async fn render_error(request: Request, next: Next) -> Response {
+async fn render_error<S, B>(inner: S, request: Request) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response<B>, Error = Infallible>,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     let format = Format::accepted_by(request.headers());
     let request_id = request.headers().get(REQUEST_ID).cloned();
-    let mut response = next.run(request).await;
+    let mut response = inner.oneshot(request).await?.map(Body::new);
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return response;
+        return Ok(response);
     }
     let error = match response.extensions_mut().remove::<Error>() {
         Some(error) => error,
         None if response.body().is_end_stream() => Error::from_status(status),
-        None => return response,
+        None => return Ok(response),
     };
     let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
     log(&error, request_id);
@@ -78,7 +96,7 @@ pub(super) async fn render_error(request: Request, next: Next) -> Response {
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(error.into_response().headers_mut().drain());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    response
+    Ok(response)
 }
 
 /// The response to a request whose handler panics. The message goes to the log.

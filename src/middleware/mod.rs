@@ -92,7 +92,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         .map_response(boxed)
         .layer(CompressionLayer::new().compress_when(worth_compressing()))
         // Everything below may return an error. Its body is written here.
-        .layer(from_fn(errors::render_error))
+        .layer_fn(errors::layer)
         .layer(CatchPanicLayer::custom(errors::from_panic))
         .layer(ValidateRequestHeaderLayer::custom(TrustedHosts::new(&server.allowed_hosts)))
         .option_layer(rate_limit)

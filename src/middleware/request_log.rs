@@ -41,10 +41,10 @@ impl MakeSpan<Body> for RequestSpan {
         let path = request.uri().path().escape_debug();
         let span = tracing::info_span!(
             "request", id, method = method_name(request.method()), %path,
-            otel.kind = Empty, trace_id = Empty, span_id = Empty,
+            otel.kind = self.is_traced.then_some("server"), trace_id = Empty, span_id = Empty,
         );
         if self.is_traced {
-            traces::continue_trace(&span, "server", request.headers());
+            traces::continue_trace(&span, request.headers());
         }
         span
     }

@@ -91,7 +91,9 @@ pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, Stri
             .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
             .with_location(false)
             .with_threads(false)
-            .with_tracked_inactivity(false);
+            .with_tracked_inactivity(false)
+            // For code that asks OpenTelemetry for the current span. All code here asks `tracing`.
+            .with_context_activation(false);
         // Statements of background tasks would be a trace each.
         let has_parent = dynamic_filter_fn(|metadata, context| {
             !traces::is_of_database(metadata) || context.lookup_current().is_some()

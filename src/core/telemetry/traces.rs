@@ -69,26 +69,24 @@ fn resource() -> Resource {
 
 /// Makes a new span part of the trace that `traceparent` names, or of a new one, and writes the ids into its fields
 /// `trace_id` and `span_id` for the log. Does nothing while traces are off. Call it before the span is entered.
-pub fn continue_trace(span: &Span, kind: &'static str, headers: &HeaderMap) {
+pub fn continue_trace(span: &Span, headers: &HeaderMap) {
     // Fails while traces are off.
     if span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers))).is_ok() {
-        // Before `context`, which starts the span.
-        span.record("otel.kind", kind);
         let context = span.context();
         let ids = context.span().span_context().clone();
-        span.record("trace_id", tracing::field::display(ids.trace_id()));
-        span.record("span_id", tracing::field::display(ids.span_id()));
+        // In one call: each one formats all fields of the span again.
+        tracing::record_all!(span, trace_id = %ids.trace_id(), span_id = %ids.span_id());
     }
 }
 
 // only with jobs
 /// The same for work whose `traceparent` was stored.
-pub fn continue_stored_trace(span: &Span, kind: &'static str, traceparent: Option<&str>) {
+pub fn continue_stored_trace(span: &Span, traceparent: Option<&str>) {
     let mut headers = HeaderMap::new();
     if let Some(Ok(value)) = traceparent.map(str::parse) {
         headers.insert(TRACEPARENT, value);
     }
-    continue_trace(span, kind, &headers);
+    continue_trace(span, &headers);
 }
 
 /// Renames the current span in the trace. The name is not built while traces are off.

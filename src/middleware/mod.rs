@@ -7,7 +7,7 @@
 //! | the response, or the time | `process_time.rs` | `map_future` |
 //! | the request | `request_id.rs` | `map_request` |
 //! | the request, to refuse it | `trusted_host.rs` | `ValidateRequestHeaderLayer` |
-//! | anything | `rate_limit.rs` | `from_fn`, which copies all layers below it for every request |
+//! | anything | `rate_limit.rs` | `from_fn`, which puts all layers below it into boxes for every request |
 
 mod body_limit;
 mod cors;

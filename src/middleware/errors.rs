@@ -53,8 +53,8 @@ impl Format {
     }
 }
 
-/// The layer: every request runs [`render_error`]. Not `from_fn`, which puts all layers below it into boxes for every
-/// request.
+/// The layer: every request runs [`render_error`]. `from_fn` would be shorter, but would put all layers below it into
+/// boxes for every request, which costs 0.5 µs.
 pub(super) fn layer<S, B>(
     inner: S,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone

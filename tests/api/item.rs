@@ -282,7 +282,7 @@ async fn item_list_is_sorted_alike_on_both_databases() {
     }
     assert_eq!(titles(&ann, "sort=title").await, ["B", "Z", "a", "b", "ä"], "by code point");
     assert_eq!(titles(&ann, "sort=-title").await, ["ä", "b", "a", "Z", "B"]);
-    assert_eq!(titles(&ann, "sort=price").await, ["ä", "b", "a", "B", "Z"], "no price counts as the dearest");
+    assert_eq!(titles(&ann, "sort=price").await, ["ä", "b", "a", "B", "Z"], "no price counts as the highest");
     assert_eq!(titles(&ann, "sort=-price").await, ["Z", "B", "a", "b", "ä"]);
     assert_eq!(titles(&ann, "sort=created_at").await, ["b", "B", "a", "ä", "Z"]);
 }

@@ -49,7 +49,7 @@ impl MigrationTrait for Migration {
                 manager.get_connection().execute_unprepared(&collate).await?;
             }
         }
-        // An index for each order of a list, for one owner and for all. Items without a price sort as the dearest
+        // An index for each order of a list, for one owner and for all. Items without a price sort as the highest price
         // (see services::item).
         create_indexes(
             manager,

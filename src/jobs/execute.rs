@@ -19,13 +19,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Runs a job and records its outcome, as part of the trace of the request that queued it.
 pub(super) async fn execute(context: &Context, options: &LeaseOptions, claimed: &ClaimedJob) {
-    // only with observability: begin
-    // A request that was traced has queued it.
-    let kind = claimed.traceparent.as_ref().map(|_| "consumer");
-    // only with observability: end
     let span = tracing::info_span!(
         "job", id = %claimed.id,
-        otel.kind = kind, trace_id = Empty, span_id = Empty, // only with observability
+        otel.kind = Empty, trace_id = Empty, span_id = Empty, // only with observability
     );
     traces::continue_stored_trace(&span, claimed.traceparent.as_deref()); // only with observability
     execute_in_span(context, options, claimed).instrument(span).await;

@@ -70,23 +70,35 @@ fn resource() -> Resource {
 /// Makes a new span part of the trace that `traceparent` names, or of a new one, and writes the ids into its fields
 /// `trace_id` and `span_id` for the log. Does nothing while traces are off. Call it before the span is entered.
 pub fn continue_trace(span: &Span, headers: &HeaderMap) {
-    // Fails while traces are off.
-    if span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers))).is_ok() {
-        let context = span.context();
-        let ids = context.span().span_context().clone();
-        // In one call: each one formats all fields of the span again.
-        tracing::record_all!(span, trace_id = %ids.trace_id(), span_id = %ids.span_id());
+    if set_parent(span, headers) {
+        write_ids(span);
     }
 }
 
 // only with jobs
-/// The same for work whose `traceparent` was stored.
+/// The same for a job whose `traceparent` was stored: its span becomes that of a consumer, which the field `otel.kind` says.
 pub fn continue_stored_trace(span: &Span, traceparent: Option<&str>) {
     let mut headers = HeaderMap::new();
     if let Some(Ok(value)) = traceparent.map(str::parse) {
         headers.insert(TRACEPARENT, value);
     }
-    continue_trace(span, &headers);
+    if set_parent(span, &headers) {
+        // Reading the ids starts the span, and its kind cannot change then.
+        span.record("otel.kind", "consumer");
+        write_ids(span);
+    }
+}
+
+/// Returns whether traces are on.
+fn set_parent(span: &Span, headers: &HeaderMap) -> bool {
+    span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers))).is_ok()
+}
+
+fn write_ids(span: &Span) {
+    let context = span.context();
+    let ids = context.span().span_context().clone();
+    // In one call: each one formats all fields of the span again.
+    tracing::record_all!(span, trace_id = %ids.trace_id(), span_id = %ids.span_id());
 }
 
 /// Renames the current span in the trace. The name is not built while traces are off.

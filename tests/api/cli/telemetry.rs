@@ -8,9 +8,23 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
+// only with jobs: begin
+use chrono::TimeDelta;
+use keel::core::clock::Clock;
+use keel::core::database::begin_write;
+use keel::entities::job;
+use keel::jobs::kinds::Job;
+use keel::jobs::queue::{self, Status};
+use keel::jobs::schedule;
+// only with jobs: end
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message;
+// only with jobs: begin
+use sea_orm::EntityTrait;
+use sea_orm::sea_query::Expr;
+// only with jobs: end
 use tokio::time::{sleep, timeout};
 
 use super::serve::{Process, log_in, request};
@@ -202,6 +216,7 @@ async fn trace_of_the_client_goes_on_in_the_request_and_the_log() {
 
     let spans = collector.spans("POST /token").await;
     let server = named(&spans, "POST /token");
+    assert_eq!(server.kind(), SpanKind::Server);
     assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE), "{spans:#?}");
     assert_eq!(hex(&server.parent_span_id), "b7ad6b7169203331");
     assert!(statements(&spans, server) > 0, "{spans:#?}");
@@ -231,6 +246,7 @@ async fn trace_of_a_request_goes_on_in_its_job_and_the_mail() {
     let spans = collector.spans("job email_token").await;
     assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE), "{spans:#?}");
     let job = named(&spans, "job email_token");
+    assert_eq!(job.kind(), SpanKind::Consumer);
     assert_eq!(named(&spans, "send mail").parent_span_id, job.span_id);
     assert!(statements(&spans, named(&spans, "POST /api/v1/password-recovery/{email}")) > 0, "{spans:#?}");
     assert!(statements(&spans, job) > 0, "{spans:#?}");
@@ -238,6 +254,51 @@ async fn trace_of_a_request_goes_on_in_its_job_and_the_mail() {
     assert!(process.ended().await.success());
     let log = process.rest_of_log();
     assert!(log.iter().any(|line| line.contains("job done") && line.contains(TRACE)), "{log:#?}");
+}
+
+// only with jobs
+#[tokio::test]
+async fn scheduled_job_is_a_trace_of_its_own() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let db = database.connect().await;
+    let now = Clock::system().now();
+    schedule::enqueue_due(&db, now - TimeDelta::hours(2)).await.unwrap();
+    assert_eq!(schedule::enqueue_due(&db, now).await.unwrap(), 1);
+    let (collector, endpoint) = Collector::start().await;
+    let mut worker = command(folder.path(), &database, &["worker"]);
+    worker.env("APP__TELEMETRY__OTLP_ENDPOINT", format!("http://{endpoint}")).env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let _process = Process::spawn(&mut worker);
+    let spans = collector.spans("job clean_up").await;
+    let job = named(&spans, "job clean_up");
+    assert_eq!(job.kind(), SpanKind::Consumer);
+    assert!(job.parent_span_id.is_empty(), "{job:#?}");
+}
+
+// only with jobs
+#[tokio::test]
+async fn worker_without_traces_logs_no_field_of_a_trace() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let db = database.connect().await;
+    let now = Clock::system().now();
+    let transaction = begin_write(&db).await.unwrap();
+    let id = queue::enqueue(&transaction, &Job::CleanUp, now).await.unwrap();
+    transaction.commit().await.unwrap();
+    let traceparent = Expr::value(format!("00-{TRACE}-b7ad6b7169203331-01"));
+    job::Entity::update_many().col_expr(job::Column::Traceparent, traceparent).exec(&db).await.unwrap();
+    let mut worker = command(folder.path(), &database, &["worker"]);
+    let mut process = Process::spawn(worker.env("APP__TELEMETRY__LOG_FORMAT", "json"));
+    let done = async {
+        while queue::count(&db, Status::Done).await.unwrap() == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(TIMEOUT, done).await.expect("the job is done");
+    process.terminate();
+    assert!(process.ended().await.success());
+    let log = process.rest_of_log();
+    let line = log.iter().find(|line| line.contains("job done")).unwrap_or_else(|| panic!("{log:#?}"));
+    assert!(line.contains(&id.to_string()), "{line}");
+    assert!(!line.contains("otel") && !line.contains(TRACE), "{line}");
 }
 
 /// The driver asks whether a level is enabled without an event. With some filters the next event would be lost:

@@ -1,5 +1,5 @@
-"""Compares Keel with the same routes written by hand on axum and sqlx, and with a FastAPI service (two workers), in one
-run on one machine and one PostgreSQL database. Prints the ratios and writes docs/performance.md.
+"""Compares Keel with the same routes written by hand on axum and sqlx, tuned and plain, and with a FastAPI service (two
+workers), in one run on one machine and one PostgreSQL database. Prints the ratios and writes docs/performance.md.
 
 `just bench`. Needs Rust, wrk (Debian: apt-get install wrk), Python 3.11 and a PostgreSQL server, on which it makes the
 database `keel_bench`: BENCH_DATABASE_URL=postgres://user@host/postgres. FastAPI is installed into target/bench/venv.
@@ -144,12 +144,13 @@ def measure(service, route, token, item):
 
 
 def compare_bytes(services, token, item):
-    """Keel and the service by hand have to give the same bytes."""
+    """Keel and the services by hand have to give the same bytes."""
     headers = {"Authorization": f"Bearer {token}"}
     for path in ("/", f"/api/v1/items/{item}", "/api/v1/items?limit=100"):
         bodies = [request(service.port, "GET", path, headers) for service in services]
-        if bodies[0] != bodies[1]:
-            sys.exit(f"{path} differs:\n{bodies[0][:500]}\n{bodies[1][:500]}")
+        for body in bodies[1:]:
+            if body != bodies[0]:
+                sys.exit(f"{path} differs:\n{bodies[0][:500]}\n{body[:500]}")
 
 
 def main():
@@ -168,16 +169,17 @@ def main():
     # What the other two expect in a token.
     quiet["APP__AUTH__ISSUER"] = "keel"
     keel = Service("Keel", 8101, [str(binaries / "keel")], **quiet)
-    by_hand = Service("axum + sqlx by hand", 8102, [str(binaries / "examples" / "reference")])
+    reference = str(binaries / "examples" / "reference")
+    tuned, plain = Service("by hand, tuned", 8102, [reference]), Service("by hand, plain", 8104, [reference], PLAIN="1")
     uvicorn = [str(python), "-m", "uvicorn", "main:app", "--workers", "2", "--port", "8103", "--log-level", "warning"]
     fastapi = Service("FastAPI, 2 workers", 8103, uvicorn, ROOT / "bench" / "fastapi")
-    services = [keel, by_hand, fastapi]
+    services = [keel, tuned, plain, fastapi]
 
     results = {}
-    with keel.running(), by_hand.running(), fastapi.running():
+    with keel.running(), tuned.running(), plain.running(), fastapi.running():
         idle = {service.name: service.memory() for service in services}
         token, item = seed(keel.port)
-        compare_bytes([keel, by_hand], token, item)
+        compare_bytes([keel, tuned, plain], token, item)
         for route in ROUTES:
             for round_ in range(ROUNDS):
                 for service in services:
@@ -193,22 +195,19 @@ def main():
 
 def table(services, results, idle, loaded):
     median = lambda route, service, column: statistics.median(row[column] for row in results[route, service.name])
-    keel, by_hand, fastapi = services
-    lines = [
-        "| route | " + " | ".join(f"{service.name}: requests/s, p50, p99 ms" for service in services)
-        + " | against by hand | against FastAPI |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    keel, *others = services
+    names = [service.name for service in services]
+    header = [f"{name}: requests/s, p50, p99 ms" for name in names] + [f"Keel / {service.name}" for service in others]
+    lines = ["| route | " + " | ".join(header) + " |", "| --- " * (len(header) + 1) + "|"]
     for route in ROUTES:
-        rate = {service.name: median(route, service, 0) for service in services}
         cells = [
-            f"{rate[service.name]:,.0f}, {median(route, service, 1):.1f}, {median(route, service, 2):.1f}"
+            f"{median(route, service, 0):,.0f}, {median(route, service, 1):.1f}, {median(route, service, 2):.1f}"
             for service in services
         ]
-        ratios = [f"**{rate[keel.name] / rate[by_hand.name]:.2f}**", f"{rate[keel.name] / rate[fastapi.name]:.1f}"]
+        ratios = [f"**{median(route, keel, 0) / median(route, other, 0):.2f}**" for other in others]
         lines.append(f"| `{route}` | " + " | ".join(cells + ratios) + " |")
-    memory = [f"{idle[service.name]:.0f} / {loaded[service.name]:.0f}" for service in services]
-    lines.append("| memory, MiB, idle / after | " + " | ".join(memory) + " | | |")
+    memory = [f"{idle[name]:.0f} / {loaded[name]:.0f}" for name in names]
+    lines.append("| memory, MiB, idle / after | " + " | ".join(memory) + " |" * (len(others) + 1))
     return "\n".join(lines)
 
 
@@ -224,8 +223,9 @@ ratios: the absolute numbers depend on the machine.
 {report}
 
 - *Keel* runs with its whole stack and `RUST_LOG=warn`, without rate limits.
-- *By hand* is `bench/reference.rs`: the same tables, the same bytes in every response and the headers of Keel's middleware with fixed values, a session cache of one
-  second, no middleware. An item and its tags are one statement that SeaORM cannot express.
+- *By hand* is `bench/reference.rs`: axum and sqlx on the same tables, the same bytes in every response, the headers of Keel's middleware with fixed values, no
+  middleware. *Tuned*, it keeps sessions for a second, as Keel does, and reads an item with its tags by one statement that SeaORM cannot express. *Plain*, it does what
+  most services do: it looks the session up for every request, and reads the tags of one item with a second statement.
 - *FastAPI* is `bench/fastapi/main.py`: async SQLAlchemy with asyncpg, pydantic, uvloop and httptools.
 - A login is one argon2id hash (19 MiB, 2 iterations), which is nearly all of its time.
 """

@@ -50,6 +50,11 @@ lint:
     cargo fmt --check
     cargo clippy --all-targets --locked -- -D warnings
 
+# Find spelling mistakes (cargo install --locked typos-cli)
+[group('check')]
+typos:
+    typos
+
 # Check the tools of xtask/
 [group('check')]
 tools:
@@ -83,11 +88,19 @@ check-deploy:
     promtool check config deploy/prometheus/prometheus.yml
     promtool test rules deploy/prometheus/alerts_test.yml
     docker compose config --quiet
+    SECRET_KEY=- SMTP_URL=- FRONTEND_URL=- POSTGRES_PASSWORD=- APP__MAIL__FROM=- APP__SERVER__ALLOWED_HOSTS=- \
+        docker compose -f docker-compose.yml -f docker-compose.production.yml config --quiet
+
+# Run the service with a Prometheus, and check that every query of dashboard and alerts has data (prometheus, python3)
+[group('check')]
+check-dashboard:
+    cargo build --locked
+    deploy/prometheus/try.sh target/debug/keel
 # only with deploy: end
 
-# Run the checks of the workflow ci
+# Run all checks of the code
 [group('check')]
-ci: lint tools test test-postgres doc deny
+ci: lint typos tools test test-postgres doc deny
 
 # Measure the coverage of the tests: target/llvm-cov/html (cargo install --locked cargo-llvm-cov)
 [group('check')]

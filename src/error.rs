@@ -29,7 +29,7 @@ pub enum Error {
     /// 400 in the format of RFC 6749: the password is right, but the email address is not verified.
     #[error("The email address is not verified")]
     EmailNotVerified,
-    /// 400 in the format of RFC 6749: the refresh token is unknown, expired or spent.
+    /// 400 in the format of RFC 6749: the refresh token is unknown, expired or already used.
     #[error("The refresh token is not valid")]
     InvalidRefreshToken,
     /// 400 in the format of RFC 6749: a refresh without a well-formed refresh token.

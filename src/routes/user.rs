@@ -184,7 +184,7 @@ async fn update_password_me(
 
 /// Read a user: a superuser any user, others only themselves.
 ///
-/// Reading oneself needs the scope `me` as well.
+/// Reading your own account needs the scope `me` as well.
 #[utoipa::path(
     get, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = OK, body = UserRead)),

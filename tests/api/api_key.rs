@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 use crate::permissions::{Permissions, Placeholder, row};
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 async fn create(client: &Client, scope: &str) -> ApiKeyCreated {
     client.post("/users/me/api-keys", json!({ "name": "ci", "scope": scope })).await.created()
 }
 
-async fn with_header(app: &TestApp, key: &str, path: &str) -> Answer {
+async fn with_header(app: &TestApp, key: &str, path: &str) -> Response {
     app.anonymous().send(Method::GET, path, &[("x-api-key", key)], "".into()).await
 }
 

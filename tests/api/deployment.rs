@@ -30,6 +30,20 @@ fn deployment_files_name_settings_that_exist() {
 }
 
 #[test]
+fn image_is_for_production_and_compose_is_for_this_machine() {
+    let read = |file: &str| fs::read_to_string(repository().join(file)).unwrap();
+    assert!(read("Dockerfile").contains("APP_ENV=production"));
+    let compose = read("docker-compose.yml");
+    assert!(compose.starts_with("# DEVELOPMENT") && compose.contains("APP_ENV: development"));
+    let ports = Regex::new(r#"- "([^"]*:\d+)"\n"#).unwrap();
+    let published: Vec<&str> = ports.captures_iter(&compose).map(|found| found.extract::<1>().1[0]).collect();
+    assert!(!published.is_empty());
+    assert!(published.iter().all(|port| port.starts_with("127.0.0.1:")), "{published:?}");
+    let production = read("docker-compose.production.yml");
+    assert!(production.contains("APP_ENV: production") && production.contains("APP__SERVER__DOCS:-false"));
+}
+
+#[test]
 fn dashboard_and_alerts_name_metrics_that_exist() {
     let described = fs::read_to_string(repository().join("src/cli/metrics.rs")).unwrap();
     let metric = Regex::new(r#"describe_\w+!\(\s*"(\w+)""#).unwrap();

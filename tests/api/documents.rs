@@ -26,9 +26,9 @@ fn loaded(page: &str) -> Vec<&str> {
 #[tokio::test]
 async fn openapi_document_is_served_as_generated() {
     let app = TestApp::start().await;
-    let answer = app.anonymous().get("/openapi.json").await;
-    assert_eq!(answer.header("content-type"), "application/json");
-    let document: Value = answer.ok();
+    let response = app.anonymous().get("/openapi.json").await;
+    assert_eq!(response.header("content-type"), "application/json");
+    let document: Value = response.ok();
     assert_eq!(document, *DOCUMENT);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
 }
@@ -37,12 +37,12 @@ async fn openapi_document_is_served_as_generated() {
 async fn docs_pages_load_only_from_this_server() {
     let app = TestApp::start().await;
     for path in ["/docs", "/redoc"] {
-        let answer = app.anonymous().get(path).await;
-        assert!(answer.header("content-type").starts_with("text/html"), "{path}");
-        let policy = answer.header("content-security-policy").to_owned();
+        let response = app.anonymous().get(path).await;
+        assert!(response.header("content-type").starts_with("text/html"), "{path}");
+        let policy = response.header("content-security-policy").to_owned();
         assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("http") && !policy.contains('*'), "{policy}");
-        let page = String::from_utf8(answer.expect(StatusCode::OK).body.to_vec()).unwrap();
+        let page = String::from_utf8(response.expect(StatusCode::OK).body.to_vec()).unwrap();
         assert!(page.contains("/openapi.json"), "{path} shows the document");
         for address in loaded(&page) {
             assert!(address.starts_with('/') && !address.starts_with("//"), "{path} loads {address}");
@@ -58,15 +58,15 @@ async fn every_file_of_swagger_ui_is_served() {
     let files = loaded(&page);
     assert!(files.len() >= 2, "a script and a style: {files:?}");
     for file in files {
-        let answer = client.get(file).await;
+        let response = client.get(file).await;
         let expected = match file.rsplit('.').next() {
             Some("js") => "javascript",
             Some("css") => "text/css",
             Some("png") => "image/png",
             other => panic!("{file}: {other:?}"),
         };
-        assert!(answer.header("content-type").contains(expected), "{file}: {}", answer.header("content-type"));
-        assert!(!answer.expect(StatusCode::OK).body.is_empty(), "{file}");
+        assert!(response.header("content-type").contains(expected), "{file}: {}", response.header("content-type"));
+        assert!(!response.expect(StatusCode::OK).body.is_empty(), "{file}");
     }
     client.get("/docs/nothing.js").await.is_not_found();
     client.get("/docs/..%2fCargo.toml").await.is_not_found();
@@ -84,17 +84,17 @@ async fn authorize_button_uses_the_login_route() {
 #[tokio::test]
 async fn unknown_path_has_the_policy_of_data() {
     let app = TestApp::start().await;
-    let answer = app.anonymous().get("/nowhere").await;
-    assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+    let response = app.anonymous().get("/nowhere").await;
+    assert!(response.header("content-security-policy").starts_with("default-src 'none'"));
 }
 
 // only with realtime
 #[tokio::test]
 async fn chat_page_exists_only_in_development() {
     let app = TestApp::start().await;
-    let answer = app.anonymous().get("/chat").await;
-    assert!(answer.header("content-security-policy").contains("default-src 'self'"));
-    let page = String::from_utf8(answer.expect(StatusCode::OK).body.to_vec()).unwrap();
+    let response = app.anonymous().get("/chat").await;
+    assert!(response.header("content-security-policy").contains("default-src 'self'"));
+    let page = String::from_utf8(response.expect(StatusCode::OK).body.to_vec()).unwrap();
     assert_eq!(loaded(&page), ["data:,"]);
     let app = TestApp::with(|settings| settings.environment = Environment::Production).await;
     app.anonymous().get("/chat").await.is_not_found();

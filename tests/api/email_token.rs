@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::app::PASSWORD;
 use crate::support::outbox::token_in;
 use crate::support::smtp::{Mood, Smtp, message_id};
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 async fn strict() -> TestApp {
     TestApp::with(|settings| settings.auth.require_verified_email = true).await
@@ -32,7 +32,7 @@ async fn recover(app: &TestApp, email: &str) {
     app.anonymous().post("/password-recovery", json!({ "email": email })).await.expect(StatusCode::OK);
 }
 
-async fn reset(app: &TestApp, token: &str) -> Answer {
+async fn reset(app: &TestApp, token: &str) -> Response {
     let body = json!({ "token": token, "new_password": "kettle with a lid" });
     app.anonymous().post("/reset-password", body).await
 }

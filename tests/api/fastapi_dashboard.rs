@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::permissions::{Permissions, row};
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
-async fn post(client: &Client, path: &str) -> Answer {
+async fn post(client: &Client, path: &str) -> Response {
     client.send(Method::POST, path, &[], "".into()).await
 }
 
@@ -29,8 +29,8 @@ async fn health_check_returns_true() {
 async fn test_email_arrives() {
     let app = TestApp::start().await;
     let root = app.superuser("root").await;
-    let answer = post(&root, "/utils/test-email/?email_to=ann@example.com").await;
-    assert_eq!(answer.created::<Value>()["message"], "Test email sent");
+    let response = post(&root, "/utils/test-email/?email_to=ann@example.com").await;
+    assert_eq!(response.created::<Value>()["message"], "Test email sent");
     assert!(app.outbox.next("ann@example.com").await.contains("Test email from keel"));
     assert_eq!(post(&root, "/utils/test-email/").await.problems(), ["query.email_to: missing"]);
     assert_eq!(post(&root, "/utils/test-email/?email_to=x").await.problems(), ["query.email_to: value_error"]);
@@ -40,11 +40,11 @@ async fn test_email_arrives() {
 async fn recovery_html_has_a_link_that_sets_a_password_and_is_audited() {
     let app = TestApp::start().await;
     let (root, ann) = (app.superuser("root").await, app.user("ann").await);
-    let answer = post(&root, "/password-recovery-html-content/ann@example.com").await.expect(StatusCode::OK);
-    assert_eq!(answer.header("subject"), "Password recovery");
-    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let html = String::from_utf8(answer.body.to_vec()).unwrap();
+    let response = post(&root, "/password-recovery-html-content/ann@example.com").await.expect(StatusCode::OK);
+    assert_eq!(response.header("subject"), "Password recovery");
+    assert_eq!(response.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(response.header("cache-control"), "no-store");
+    let html = String::from_utf8(response.body.to_vec()).unwrap();
     let (_, link) = html.split_once("/reset-password?token=").unwrap();
     let token = link.split('"').next().unwrap();
     let data = json!({ "token": token, "new_password": "kettle with a lid" });

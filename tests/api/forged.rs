@@ -110,9 +110,9 @@ async fn forged_tokens_get_401_from_every_operation() {
         let path = path.map(|part| if part.starts_with('{') { Uuid::nil().to_string() } else { part.to_owned() });
         let path = path.collect::<Vec<_>>().join("/");
         for token in &forged {
-            let answer = app.bearer(token).send(operation.method.clone(), &path, &[], "".into()).await;
+            let response = app.bearer(token).send(operation.method.clone(), &path, &[], "".into()).await;
             let what = &operation.value["operationId"];
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what} with {token}");
+            assert_eq!(response.status, StatusCode::UNAUTHORIZED, "{what} with {token}");
         }
     }
     root.get("/users/me").await.ok::<UserRead>();
@@ -123,7 +123,7 @@ async fn uses(app: &TestApp, secret: &str) -> Vec<&'static str> {
     let anonymous = app.anonymous();
     // only with jobs
     let reset = json!({ "token": secret, "new_password": "kettle with a lid" });
-    let answers = [
+    let responses = [
         ("bearer token", app.bearer(secret).get("/users").await),
         // only with api_keys
         ("API key", anonymous.send("GET".parse().unwrap(), "/users", &[("x-api-key", secret)], "".into()).await),
@@ -132,12 +132,16 @@ async fn uses(app: &TestApp, secret: &str) -> Vec<&'static str> {
         ("link to verify", anonymous.post("/verify-email", json!({ "token": secret })).await),
         ("link to reset", anonymous.post("/reset-password", reset).await), // only with jobs
     ];
-    for (_, answer) in &answers {
+    for (_, response) in &responses {
         let known =
             [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::UNPROCESSABLE_ENTITY];
-        assert!(known.contains(&answer.status), "{}", answer.status);
+        assert!(known.contains(&response.status), "{}", response.status);
     }
-    answers.into_iter().filter(|(_, answer)| answer.status == StatusCode::OK).map(|(purpose, _)| purpose).collect()
+    responses
+        .into_iter()
+        .filter(|(_, response)| response.status == StatusCode::OK)
+        .map(|(purpose, _)| purpose)
+        .collect()
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use keel::routes::frontend;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Response, TestApp};
 
 const PAGE: &str = "<!doctype html><title>Application</title>";
 const SCRIPT: &str = "/assets/index-CxpDudTf.js";
@@ -41,7 +41,7 @@ async fn app(folder: &Path) -> TestApp {
 }
 
 /// A request for a path of the page, not of the API.
-async fn fetch(app: &TestApp, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn fetch(app: &TestApp, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
     let mut request = axum::http::Request::builder().method(method).uri(path).header("host", "testserver");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -49,7 +49,7 @@ async fn fetch(app: &TestApp, method: Method, path: &str, headers: &[(&str, &str
     app.anonymous().request(request.body(Body::empty()).unwrap()).await
 }
 
-async fn get(app: &TestApp, path: &str) -> Answer {
+async fn get(app: &TestApp, path: &str) -> Response {
     fetch(app, Method::GET, path, &[]).await
 }
 
@@ -58,12 +58,14 @@ async fn paths_without_a_file_get_the_page() {
     let folder = built();
     let app = app(folder.path()).await;
     for path in ["/login", "/settings/", "/users/ann@example.com", "/reset-password?token=a.b.c", "/assets", "/apix"] {
-        let answer = get(&app, path).await.expect(StatusCode::OK);
-        assert_eq!(answer.body, PAGE, "{path}");
-        assert_eq!(answer.header("content-type"), "text/html");
-        assert_eq!(answer.header("cache-control"), "no-cache");
-        assert!(answer.header("content-security-policy").contains("default-src 'self'"));
-        assert!(answer.headers.contains_key("x-request-id") && answer.headers.contains_key("x-content-type-options"));
+        let response = get(&app, path).await.expect(StatusCode::OK);
+        assert_eq!(response.body, PAGE, "{path}");
+        assert_eq!(response.header("content-type"), "text/html");
+        assert_eq!(response.header("cache-control"), "no-cache");
+        assert!(response.header("content-security-policy").contains("default-src 'self'"));
+        assert!(
+            response.headers.contains_key("x-request-id") && response.headers.contains_key("x-content-type-options")
+        );
     }
     let head = fetch(&app, Method::HEAD, "/login", &[]).await.expect(StatusCode::OK);
     assert!(head.body.is_empty());

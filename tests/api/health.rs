@@ -60,8 +60,8 @@ async fn database_outage_and_its_end_are_noticed_within_three_seconds() {
         return;
     }
     let database = TestDatabase::migrated().await;
-    let (gone, is_open) = cuttable(database.server()).await;
-    let url = database.url.replace(&database.server(), &gone.to_string());
+    let (proxy, is_open) = cuttable(database.server()).await;
+    let url = database.url.replace(&database.server(), &proxy.to_string());
     let app = TestApp::on(database, |settings| settings.database.url = url.into()).await;
     wait_for(&app, StatusCode::OK).await;
     is_open.send_replace(false);

@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use crate::http::behind_the_stack;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 /// The path of the notes.
 const NOTES: &str = "/api/notes";
 
 /// Sends exactly these bytes.
-async fn raw(client: &Client, method: Method, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+async fn raw(client: &Client, method: Method, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Response {
     client.send(method, path, &[("content-type", media_type)], body.into().into()).await
 }
 
@@ -44,7 +44,7 @@ fn notes() -> Client {
 }
 
 /// Posts these bytes as a note.
-async fn post(client: &Client, body: impl Into<Vec<u8>>) -> Answer {
+async fn post(client: &Client, body: impl Into<Vec<u8>>) -> Response {
     raw(client, Method::POST, NOTES, "application/json", body).await
 }
 
@@ -65,8 +65,8 @@ async fn json_body_needs_a_json_media_type() {
         "text/plain; application/json",
         "text/plain, application/json",
     ] {
-        let answer = raw(&client, Method::POST, NOTES, media_type, r#"{"title":"x"}"#).await;
-        assert_eq!(answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE), "Expected a body of type application/json");
+        let response = raw(&client, Method::POST, NOTES, media_type, r#"{"title":"x"}"#).await;
+        assert_eq!(response.error(StatusCode::UNSUPPORTED_MEDIA_TYPE), "Expected a body of type application/json");
     }
     let none = client.send(Method::POST, NOTES, &[], r#"{"title":"x"}"#.into()).await;
     none.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
@@ -86,12 +86,12 @@ async fn json_body_needs_a_json_media_type() {
 async fn login_needs_a_form() {
     let app = TestApp::start().await;
     for media_type in ["application/json", "multipart/form-data; boundary=x", "text/plain", ""] {
-        let answer = raw(&app.anonymous(), Method::POST, "/token", media_type, "username=ann&password=x").await;
-        answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let response = raw(&app.anonymous(), Method::POST, "/token", media_type, "username=ann&password=x").await;
+        response.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     let form = "application/x-www-form-urlencoded; charset=UTF-8";
-    let answer = raw(&app.anonymous(), Method::POST, "/token", form, "username=ann&password=x").await;
-    answer.error(StatusCode::BAD_REQUEST);
+    let response = raw(&app.anonymous(), Method::POST, "/token", form, "username=ann&password=x").await;
+    response.error(StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -99,11 +99,11 @@ async fn compressed_body_is_refused() {
     let app = TestApp::start().await;
     for encoding in ["gzip", "br", "deflate", "gzip, gzip", "x"] {
         let headers = [("content-type", "application/json"), ("content-encoding", encoding)];
-        let answer = notes().send(Method::POST, NOTES, &headers, r#"{"title":"x"}"#.into()).await;
-        answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let response = notes().send(Method::POST, NOTES, &headers, r#"{"title":"x"}"#.into()).await;
+        response.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("content-encoding", encoding)];
-        let answer = app.anonymous().send(Method::POST, "/token", &headers, "username=ann&password=x".into()).await;
-        answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let response = app.anonymous().send(Method::POST, "/token", &headers, "username=ann&password=x".into()).await;
+        response.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
 }
 
@@ -114,10 +114,10 @@ async fn invalid_path_parameter_is_refused() {
     for path in
         ["/users/%00", "/users/%2e%2e%2f", "/users/%zz", "/users/%", "/users/'%20OR%201=1--", "/users/%E2%82%28x"]
     {
-        let answer = ann.get(path).await;
-        let status = answer.status;
+        let response = ann.get(path).await;
+        let status = response.status;
         assert!(matches!(status, StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY), "{path}: {status}");
-        assert!(!answer.body.is_empty());
+        assert!(!response.body.is_empty());
     }
     ann.get("/users/%FF").await.is_not_found();
     assert_eq!(ann.get("/users/%00").await.problems(), ["path.user_id: uuid_parsing"]);

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::permissions::{Permissions, row};
 use crate::support::app::settings;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 /// Handlers of a test's own behind the whole middleware.
 pub fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> Client {
@@ -31,7 +31,7 @@ pub fn behind_the_stack(router: Router, change: impl FnOnce(&mut Settings)) -> C
 }
 
 /// Sends a request to exactly this path, without the base path of the API.
-async fn exactly(client: &Client, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn exactly(client: &Client, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
     let mut request = Request::builder().method(method).uri(path).header("host", "testserver");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -47,8 +47,8 @@ async fn unknown_path_gets_404() {
         ["/nowhere", "/api/v1", "/api/v2/users/me", "/api/v1/users/x/y", "/API/v1/users/me", "/%2e%2e/etc/passwd"]
     {
         for method in [Method::GET, Method::POST] {
-            let answer = exactly(&ann, method, path, &[]).await.expect(StatusCode::NOT_FOUND);
-            assert_eq!(answer.read::<Value>(), json!({ "detail": "Not Found" }), "{path}");
+            let response = exactly(&ann, method, path, &[]).await.expect(StatusCode::NOT_FOUND);
+            assert_eq!(response.read::<Value>(), json!({ "detail": "Not Found" }), "{path}");
         }
     }
 }
@@ -64,9 +64,9 @@ async fn wrong_method_gets_405_with_the_allowed_methods() {
         ("DELETE", "/", "GET,HEAD"),
         ("BREW", "/health/live", "GET,HEAD"),
     ] {
-        let answer = exactly(&ann, method.parse().unwrap(), path, &[]).await.expect(StatusCode::METHOD_NOT_ALLOWED);
-        assert_eq!(answer.read::<Value>(), json!({ "detail": "Method Not Allowed" }));
-        let mut methods: Vec<&str> = answer.header("allow").split(',').map(str::trim).collect();
+        let response = exactly(&ann, method.parse().unwrap(), path, &[]).await.expect(StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.read::<Value>(), json!({ "detail": "Method Not Allowed" }));
+        let mut methods: Vec<&str> = response.header("allow").split(',').map(str::trim).collect();
         methods.sort_unstable();
         assert_eq!(methods.join(","), allowed, "{method} {path}");
     }
@@ -87,8 +87,8 @@ async fn trailing_slash_makes_no_difference() {
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let app = TestApp::start().await;
-    let answer = app.user("ann").await.send(Method::HEAD, "/users/me", &[], Body::empty()).await;
-    assert!(answer.expect(StatusCode::OK).body.is_empty());
+    let response = app.user("ann").await.send(Method::HEAD, "/users/me", &[], Body::empty()).await;
+    assert!(response.expect(StatusCode::OK).body.is_empty());
 }
 
 #[tokio::test]
@@ -97,8 +97,8 @@ async fn safe_request_id_is_returned() {
     let client = app.anonymous();
     for id in ["a", "0af7-651916cd_43dd", &"x".repeat(64)] {
         for path in ["/health/live", "/nowhere", "/api/v1/users/me"] {
-            let answer = exactly(&client, Method::GET, path, &[("x-request-id", id)]).await;
-            assert_eq!(answer.header("x-request-id"), id, "{path}");
+            let response = exactly(&client, Method::GET, path, &[("x-request-id", id)]).await;
+            assert_eq!(response.header("x-request-id"), id, "{path}");
         }
     }
 }
@@ -109,8 +109,8 @@ async fn unsafe_request_id_is_replaced() {
     let client = app.anonymous();
     let mut made = Vec::new();
     for id in ["", " ", "a b", "a\tb", "a\"b", "{}", "é", "a.b", "a/b", &"x".repeat(65)] {
-        let answer = exactly(&client, Method::GET, "/health/live", &[("x-request-id", id)]).await;
-        made.push(answer.header("x-request-id").to_owned());
+        let response = exactly(&client, Method::GET, "/health/live", &[("x-request-id", id)]).await;
+        made.push(response.header("x-request-id").to_owned());
     }
     made.push(client.get("/health/live").await.header("x-request-id").to_owned());
     for id in &made {
@@ -127,7 +127,7 @@ async fn every_response_has_the_common_headers() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let preflight = [("origin", "https://app.example.com"), ("access-control-request-method", "GET")];
-    let answers = [
+    let responses = [
         ann.get("/").await,
         ann.get("/users/me").await,
         ann.get("/nowhere").await,
@@ -138,14 +138,14 @@ async fn every_response_has_the_common_headers() {
         exactly(&ann, Method::OPTIONS, "/api/v1/users", &preflight).await,
         exactly(&ann, Method::GET, "/", &[("host", "evil.example.com")]).await,
     ];
-    for answer in answers {
-        assert!(!answer.header("x-request-id").is_empty(), "{}", answer.asked);
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{}", answer.asked);
-        let time = answer.header("x-process-time");
+    for response in responses {
+        assert!(!response.header("x-request-id").is_empty(), "{}", response.asked);
+        assert_eq!(response.header("x-content-type-options"), "nosniff", "{}", response.asked);
+        let time = response.header("x-process-time");
         let (whole, places) = time.split_once('.').expect("a decimal");
         assert!([whole, places].iter().all(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())), "{time}");
         assert!((0.0..60.0).contains(&time.parse::<f64>().unwrap()), "{time}");
-        assert!(!answer.headers.contains_key("server") && !answer.headers.contains_key("x-powered-by"));
+        assert!(!response.headers.contains_key("server") && !response.headers.contains_key("x-powered-by"));
     }
 }
 
@@ -154,7 +154,7 @@ async fn responses_to_authenticated_requests_are_not_cached() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let form = [("username", "ann"), ("password", crate::support::app::PASSWORD)];
-    let answers = [
+    let responses = [
         ann.get("/users/me").await,
         ann.patch("/users/me", json!({ "age": 30 })).await,
         ann.get("/users/7").await,
@@ -163,8 +163,8 @@ async fn responses_to_authenticated_requests_are_not_cached() {
         app.anonymous().form("/token", &form).await.expect(StatusCode::OK),
         app.anonymous().form("/login/access-token", &[("username", "ann"), ("password", "wrong")]).await,
     ];
-    for answer in answers {
-        assert_eq!(answer.header("cache-control"), "no-store", "{} {}", answer.asked, answer.status);
+    for response in responses {
+        assert_eq!(response.header("cache-control"), "no-store", "{} {}", response.asked, response.status);
     }
 }
 

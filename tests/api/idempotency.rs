@@ -11,15 +11,15 @@ use sea_orm::sea_query::Expr;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
-async fn post(client: &Client, path: &str, key: &str, body: Value) -> Answer {
+async fn post(client: &Client, path: &str, key: &str, body: Value) -> Response {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
     client.send(Method::POST, path, &headers, body.to_string().into()).await
 }
 
 /// A superuser creates a user.
-async fn create(root: &Client, key: &str, name: &str) -> Answer {
+async fn create(root: &Client, key: &str, name: &str) -> Response {
     post(root, "/users", key, user(name)).await
 }
 

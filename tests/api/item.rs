@@ -28,8 +28,8 @@ async fn created_item_is_returned_as_sent() {
     let ann = app.user("ann").await;
     let body = json!({ "title": "Kettle", "description": "two\nlines\tand ünïcode 🫖", "price": "24.90", "tax": 3.98, "tags": ["tea", "kitchen", "tea"] });
 
-    let answer = ann.post("/items", body).await.expect(StatusCode::CREATED);
-    let item: Value = answer.read();
+    let response = ann.post("/items", body).await.expect(StatusCode::CREATED);
+    let item: Value = response.read();
     assert_eq!(item["title"], "Kettle");
     assert_eq!(item["description"], "two\nlines\tand ünïcode 🫖");
     assert_eq!(item["price"], json!(24.9));
@@ -37,7 +37,7 @@ async fn created_item_is_returned_as_sent() {
     assert_eq!(item["tags"], json!(["kitchen", "tea"]));
     assert_eq!(item["owner_id"], json!(ann.id()));
     assert_eq!(item["created_at"], item["updated_at"]);
-    let location = answer.header("location").to_owned();
+    let location = response.header("location").to_owned();
     assert_eq!(location, format!("/api/v1/items/{}", item["id"].as_str().unwrap()));
     assert_eq!(ann.get(&location).await.ok::<Value>(), item);
 }
@@ -89,10 +89,10 @@ async fn tax_not_below_price_is_refused_in_create_and_update() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     for tax in ["10", "10.01"] {
-        let answer = ann.post("/items", json!({ "title": "x", "price": 10, "tax": tax })).await;
-        let body: Value = answer.read();
+        let response = ann.post("/items", json!({ "title": "x", "price": 10, "tax": tax })).await;
+        let body: Value = response.read();
         assert_eq!(body["detail"][0]["msg"], "Value error, Tax must be less than price");
-        assert_eq!(answer.problems(), ["body: value_error"]);
+        assert_eq!(response.problems(), ["body: value_error"]);
     }
     let item = create(&ann, json!({ "title": "x", "price": 10, "tax": 9.99 })).await;
     // The rule holds for what a change leads to, not only for what it says.

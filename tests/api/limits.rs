@@ -18,7 +18,7 @@ use crate::support::app::PASSWORD;
 use crate::support::proxy::cuttable;
 use crate::support::redis::redis_url;
 use crate::support::socket::TIMEOUT;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 async fn limited() -> TestApp {
     TestApp::with(|settings| {
@@ -31,7 +31,7 @@ async fn limited() -> TestApp {
 }
 
 /// A login over a connection from this peer, through the proxies in `forwarded`.
-async fn log_in(app: &TestApp, username: &str, password: &str, peer: &str, forwarded: &[&str]) -> Answer {
+async fn log_in(app: &TestApp, username: &str, password: &str, peer: &str, forwarded: &[&str]) -> Response {
     let fields = [("username", username), ("password", password)];
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let mut request = Request::post("/token")
@@ -46,7 +46,7 @@ async fn log_in(app: &TestApp, username: &str, password: &str, peer: &str, forwa
 }
 
 /// A JSON request over a connection from this peer.
-async fn post_from(app: &TestApp, path: &str, peer: &str, body: Value) -> Answer {
+async fn post_from(app: &TestApp, path: &str, peer: &str, body: Value) -> Response {
     let peer = Peer(SocketAddr::new(peer.parse().unwrap(), 1234));
     let request = Request::post(format!("/api/v1{path}"))
         .header("host", "testserver")
@@ -58,12 +58,12 @@ async fn post_from(app: &TestApp, path: &str, peer: &str, body: Value) -> Answer
 }
 
 #[track_caller]
-fn is_too_many(answer: &Answer) -> i64 {
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(answer.header("ratelimit-remaining"), "0");
-    assert!(answer.header("ratelimit-limit").parse::<u32>().unwrap() > 0);
-    assert!(answer.header("ratelimit-reset").parse::<u32>().unwrap() > 0);
-    let seconds = answer.header("retry-after").parse().unwrap();
+fn is_too_many(response: &Response) -> i64 {
+    assert_eq!(response.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.header("ratelimit-remaining"), "0");
+    assert!(response.header("ratelimit-limit").parse::<u32>().unwrap() > 0);
+    assert!(response.header("ratelimit-reset").parse::<u32>().unwrap() > 0);
+    let seconds = response.header("retry-after").parse().unwrap();
     assert!(seconds > 0);
     seconds
 }
@@ -74,11 +74,11 @@ async fn guesses_get_429_whether_or_not_the_account_exists() {
     app.user("ann").await;
     app.user("carol").await;
     for name in ["ann", "carol@example.com", "unknown", "unknown@example.com"] {
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for _ in 0..7 {
-            answers.push(app.log_in(name, "kettle with a lid").await.status.as_u16());
+            responses.push(app.log_in(name, "kettle with a lid").await.status.as_u16());
         }
-        assert_eq!(answers, [400, 400, 400, 400, 400, 429, 429], "{name}");
+        assert_eq!(responses, [400, 400, 400, 400, 400, 429, 429], "{name}");
         assert_eq!(app.log_in(&name.to_uppercase(), PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
     // Other accounts are not affected.
@@ -191,8 +191,8 @@ async fn signups_and_refreshes_over_quota_get_429() {
 
     let bob = app.user("bob").await;
     let good = bob.refresh_token.clone().unwrap();
-    let spent = format!("{}{}", &good[..43], "A".repeat(43));
-    app.anonymous().post("/login/refresh", json!({ "refresh_token": spent })).await.is_unauthorized();
+    let used = format!("{}{}", &good[..43], "A".repeat(43));
+    app.anonymous().post("/login/refresh", json!({ "refresh_token": used })).await.is_unauthorized();
     for _ in 0..49 {
         app.anonymous().post("/login/refresh", json!({ "refresh_token": good })).await.is_unauthorized();
     }
@@ -214,8 +214,8 @@ async fn requests_over_rate_get_429_when_configured() {
         client.request(request.extension(peer).body("".into()).unwrap()).await
     };
     for remaining in ["3", "2", "1", "0"] {
-        let answer = get("/", "192.0.2.1").await.expect(StatusCode::OK);
-        assert_eq!((answer.header("ratelimit-limit"), answer.header("ratelimit-remaining")), ("4", remaining));
+        let response = get("/", "192.0.2.1").await.expect(StatusCode::OK);
+        assert_eq!((response.header("ratelimit-limit"), response.header("ratelimit-remaining")), ("4", remaining));
     }
     let refused = get("/nowhere", "192.0.2.1").await;
     assert_eq!(is_too_many(&refused), 1);

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use crate::permissions::{Permissions, row};
 use crate::support::app::PASSWORD;
 use crate::support::app::build;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 const ROUTES: [&str; 3] = ["/token", "/login/access-token", "/api/v1/token"];
 
-async fn login(client: &Client, route: &str, username: &str, password: &str) -> Answer {
+async fn login(client: &Client, route: &str, username: &str, password: &str) -> Response {
     client.form(route, &[("grant_type", "password"), ("username", username), ("password", password)]).await
 }
 
@@ -27,9 +27,9 @@ async fn login_accepts_email_and_username_in_any_case() {
     let ann = app.user("ann").await;
     for route in ROUTES {
         for username in ["ann", "ANN", "aNn", "ann@example.com", "ANN@EXAMPLE.COM", "Ann@Example.com"] {
-            let answer = login(&app.anonymous(), route, username, PASSWORD).await.expect(StatusCode::OK);
-            assert_eq!(answer.header("cache-control"), "no-store");
-            let token: Token = answer.read();
+            let response = login(&app.anonymous(), route, username, PASSWORD).await.expect(StatusCode::OK);
+            assert_eq!(response.header("cache-control"), "no-store");
+            let token: Token = response.read();
             assert_eq!((token.token_type.as_str(), token.expires_in), ("bearer", 1800));
             let me: UserRead = app.bearer(&token.access_token).get("/users/me").await.ok();
             assert_eq!(me.id, ann.id(), "{username}");
@@ -63,9 +63,9 @@ async fn failed_login_response_is_always_the_same() {
             (&ann.id().to_string(), PASSWORD),
             ("unknown", "unknown"),
         ] {
-            let answer = login(&app.anonymous(), route, username, password).await.expect(StatusCode::BAD_REQUEST);
-            assert_eq!(answer.read::<Value>(), expected, "{username}");
-            bodies.push(answer.body);
+            let response = login(&app.anonymous(), route, username, password).await.expect(StatusCode::BAD_REQUEST);
+            assert_eq!(response.read::<Value>(), expected, "{username}");
+            bodies.push(response.body);
         }
     }
     bodies.dedup();
@@ -89,8 +89,8 @@ async fn login_hashes_for_unknown_and_inactive_users_too() {
         login(&anonymous, "/token", "unknown", PASSWORD),
         login(&anonymous, "/token", "unknown@example.com", PASSWORD),
     );
-    for answer in [known, inactive, unknown, unknown_email] {
-        answer.error(StatusCode::SERVICE_UNAVAILABLE);
+    for response in [known, inactive, unknown, unknown_email] {
+        response.error(StatusCode::SERVICE_UNAVAILABLE);
     }
 }
 
@@ -120,8 +120,8 @@ async fn login_accepts_only_a_form() {
     }
     for body in ["username=ann&password=%ff", "username=%c3%28&password=x", "username=ann&password=x&%ff=1"] {
         let form = [("content-type", "application/x-www-form-urlencoded")];
-        let answer = anonymous.send("POST".parse().unwrap(), "/token", &form, body.into()).await;
-        assert_eq!(answer.problems(), ["body: string_unicode"], "{body}");
+        let response = anonymous.send("POST".parse().unwrap(), "/token", &form, body.into()).await;
+        assert_eq!(response.problems(), ["body: string_unicode"], "{body}");
     }
     // Credentials in the query are ignored, because they would end up in logs.
     let query = format!("/token?{}", "username=ann&password=correct+horse+battery");

@@ -72,8 +72,8 @@ async fn repeated_request_with_idempotency_key_is_mailed_once() {
     let headers = [("content-type", "application/json"), ("idempotency-key", "once")];
     for _ in 0..3 {
         let body = Body::from(r#"{ "email": "bob@example.org", "message": "hello" }"#);
-        let answer = root.send(Method::POST, "/notifications", &headers, body).await;
-        answer.expect(StatusCode::ACCEPTED);
+        let response = root.send(Method::POST, "/notifications", &headers, body).await;
+        response.expect(StatusCode::ACCEPTED);
     }
     app.outbox.next("bob@example.org").await;
     assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 1 + 1, "and the mail for root's new account");

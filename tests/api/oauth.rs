@@ -8,19 +8,19 @@ use serde_json::{Value, json};
 
 use crate::signing_keys::PRIVATE;
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, TestApp};
+use crate::support::{Response, TestApp};
 
 const ROUTES: [&str; 3] = ["/token", "/login/access-token", "/api/v1/token"];
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
-async fn refresh(app: &TestApp, route: &str, token: &str) -> Answer {
+async fn refresh(app: &TestApp, route: &str, token: &str) -> Response {
     app.anonymous().form(route, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
 }
 
 /// The error code of RFC 6749, whose text is in both shapes.
-fn oauth_error(answer: Answer) -> String {
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let body: Value = answer.expect(StatusCode::BAD_REQUEST).read();
+fn oauth_error(response: Response) -> String {
+    assert_eq!(response.header("cache-control"), "no-store");
+    let body: Value = response.expect(StatusCode::BAD_REQUEST).read();
     assert_eq!(body["error_description"], body["detail"]);
     body["error"].as_str().unwrap().to_owned()
 }
@@ -33,9 +33,9 @@ async fn refresh_grant_returns_the_next_pair() {
         let mut token = ann.refresh_token.clone().unwrap();
         for _ in 0..2 {
             app.travel(TimeDelta::minutes(20));
-            let answer = refresh(&app, route, &token).await.expect(StatusCode::OK);
-            assert_eq!(answer.header("cache-control"), "no-store");
-            let next: Token = answer.read();
+            let response = refresh(&app, route, &token).await.expect(StatusCode::OK);
+            assert_eq!(response.header("cache-control"), "no-store");
+            let next: Token = response.read();
             assert_eq!((next.token_type.as_str(), next.expires_in), ("bearer", 1800));
             assert_ne!(next.refresh_token, token);
             let me: UserRead = app.bearer(&next.access_token).get("/users/me").await.ok();
@@ -61,10 +61,10 @@ async fn refresh_grant_keeps_the_scope_of_the_login() {
 async fn refresh_grant_refuses_unknown_spent_and_expired_tokens_with_invalid_grant() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
-    let spent = ann.refresh_token.clone().unwrap();
-    let next: Token = refresh(&app, "/token", &spent).await.ok();
+    let used = ann.refresh_token.clone().unwrap();
+    let next: Token = refresh(&app, "/token", &used).await.ok();
     app.travel(TimeDelta::seconds(11));
-    for token in [&spent, &next.refresh_token, "unknown", &next.access_token[..200]] {
+    for token in [&used, &next.refresh_token, "unknown", &next.access_token[..200]] {
         assert_eq!(oauth_error(refresh(&app, "/token", token).await), "invalid_grant", "{token}");
     }
     app.travel(TimeDelta::days(15));
@@ -87,7 +87,7 @@ async fn malformed_refresh_is_an_invalid_request() {
     ] {
         assert_eq!(oauth_error(app.anonymous().form("/token", fields).await), "invalid_request", "{fields:?}");
     }
-    // The token was not spent.
+    // The token was not used.
     refresh(&app, "/token", &token).await.ok::<Token>();
 }
 
@@ -96,8 +96,8 @@ async fn unknown_grant_is_an_unsupported_grant_type() {
     let app = TestApp::start().await;
     for grant in ["authorization_code", "client_credentials", "PASSWORD", "urn:ietf:params:oauth:grant-type:jwt-bearer"]
     {
-        let answer = app.anonymous().form("/token", &[("grant_type", grant)]).await;
-        assert_eq!(oauth_error(answer), "unsupported_grant_type", "{grant}");
+        let response = app.anonymous().form("/token", &[("grant_type", grant)]).await;
+        assert_eq!(oauth_error(response), "unsupported_grant_type", "{grant}");
     }
 }
 
@@ -105,12 +105,12 @@ async fn unknown_grant_is_an_unsupported_grant_type() {
 async fn refresh_grant_is_limited_like_the_refresh_route() {
     let app = TestApp::with(|settings| settings.rate_limit.enabled = true).await;
     let ann = app.user("ann").await;
-    let spent = ann.refresh_token.clone().unwrap();
-    refresh(&app, "/token", &spent).await.ok::<Token>();
+    let used = ann.refresh_token.clone().unwrap();
+    refresh(&app, "/token", &used).await.ok::<Token>();
     app.travel(TimeDelta::seconds(11));
     let mut last = StatusCode::OK;
     for _ in 0..110 {
-        last = refresh(&app, "/token", &spent).await.status;
+        last = refresh(&app, "/token", &used).await.status;
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
 }

@@ -15,7 +15,7 @@ use crate::support::app::PASSWORD;
 use crate::support::app::build;
 use crate::support::{Client, TestApp};
 
-async fn sign_up(app: &TestApp, password: &str) -> crate::support::Answer {
+async fn sign_up(app: &TestApp, password: &str) -> crate::support::Response {
     let body = json!({
         "email": "zoe.miller@example.com", "username": "zoemiller", "full_name": "Zoe Miller", "password": password,
     });
@@ -57,11 +57,11 @@ async fn password_with_own_name_or_email_is_rejected() {
     for password in
         ["zoe.miller@example.com", "ZOE.MILLER@EXAMPLE.COM!", "zoemiller-x7q", "x7qkMILLERv2w", "Miller and a kettle"]
     {
-        let answer = sign_up(&app, password).await;
-        let body: Value = answer.read();
+        let response = sign_up(&app, password).await;
+        let body: Value = response.read();
         let expected = "Value error, The password must not contain your name or email";
         assert_eq!(body["detail"][0]["msg"], expected, "{password}");
-        assert_eq!(answer.problems(), ["body.password: value_error"]);
+        assert_eq!(response.problems(), ["body.password: value_error"]);
     }
     let zoe: UserRead = sign_up(&app, PASSWORD).await.created();
     let token: Token = app.log_in("zoemiller", PASSWORD).await.ok();
@@ -76,9 +76,9 @@ async fn password_with_own_name_or_email_is_rejected() {
 #[tokio::test]
 async fn password_min_length_is_configurable() {
     let app = TestApp::with(|settings| settings.auth.password_min_length = 12).await;
-    let answer = sign_up(&app, "q7kv2w9z4xm").await;
-    assert_eq!(answer.read::<Value>()["detail"][0]["ctx"]["min_length"], 12);
-    assert_eq!(answer.problems(), ["body.password: string_too_short"]);
+    let response = sign_up(&app, "q7kv2w9z4xm").await;
+    assert_eq!(response.read::<Value>()["detail"][0]["ctx"]["min_length"], 12);
+    assert_eq!(response.problems(), ["body.password: string_too_short"]);
     sign_up(&app, "q7kv2w9z4xm8").await.created::<UserRead>();
 }
 

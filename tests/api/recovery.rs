@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::permissions::{Permissions, row};
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 const NEW: &str = "kettle with a lid";
 
-async fn ask(app: &TestApp, email: &str) -> Answer {
+async fn ask(app: &TestApp, email: &str) -> Response {
     app.anonymous().post("/password-recovery", json!({ "email": email })).await
 }
 
@@ -24,14 +24,14 @@ async fn link(app: &TestApp, email: &str) -> String {
     app.outbox.token(email).await
 }
 
-async fn reset(app: &TestApp, token: &str, password: &str) -> Answer {
+async fn reset(app: &TestApp, token: &str, password: &str) -> Response {
     app.anonymous().post("/reset-password", json!({ "token": token, "new_password": password })).await
 }
 
 #[track_caller]
-fn is_invalid(answer: Answer) {
-    assert_eq!(answer.read::<Value>(), json!({ "detail": "Invalid token" }));
-    answer.expect(StatusCode::BAD_REQUEST);
+fn is_invalid(response: Response) {
+    assert_eq!(response.read::<Value>(), json!({ "detail": "Invalid token" }));
+    response.expect(StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn password_reset_revokes_api_keys() {
     let new_key = json!({ "name": "ci", "scope": "users" });
     let keys = [(); 2].map(|()| ann.post("/users/me/api-keys", new_key.clone()));
     let keys: Vec<ApiKeyCreated> =
-        futures_util::future::join_all(keys).await.into_iter().map(Answer::created).collect();
+        futures_util::future::join_all(keys).await.into_iter().map(Response::created).collect();
     let machine = app.bearer(&keys[0].key);
     // The key is valid, but its user is no superuser.
     machine.get("/users").await.error(StatusCode::FORBIDDEN);
@@ -113,16 +113,16 @@ async fn recovery_response_is_the_same_for_every_address() {
     let (root, ann, eve) = (app.superuser("root").await, app.user("ann").await, app.user("eve").await);
     root.patch(&format!("/users/{}", eve.id()), json!({ "is_active": false })).await.ok::<UserRead>();
     for route in ["/password-recovery", "/email-verification"] {
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for email in ["ann@example.com", "eve@example.com", "unknown@example.com", "ANN@EXAMPLE.COM"] {
-            let answer = app.anonymous().post(route, json!({ "email": email })).await.expect(StatusCode::OK);
-            let mut headers = answer.headers.clone();
+            let response = app.anonymous().post(route, json!({ "email": email })).await.expect(StatusCode::OK);
+            let mut headers = response.headers.clone();
             headers.remove("x-request-id");
             headers.remove("x-process-time");
-            answers.push((headers, answer.body));
+            responses.push((headers, response.body));
         }
-        answers.dedup();
-        assert_eq!(answers.len(), 1, "{route}");
+        responses.dedup();
+        assert_eq!(responses.len(), 1, "{route}");
     }
     let by_path = app.anonymous().send(Method::POST, "/password-recovery/unknown@example.com", &[], "".into()).await;
     let expected = "If that email is registered, we sent a password recovery link";

@@ -123,19 +123,19 @@ async fn every_operation_requires_its_documented_scopes() {
             let allowed = needed
                 .iter()
                 .all(|name| SCOPES.iter().any(|(known, wanted, _)| known == name && bits & wanted == *wanted));
-            let answered = status(&token, &operation.method, path).await;
-            assert_eq!(answered != StatusCode::FORBIDDEN, allowed, "{id} with {scope}: {answered}");
+            let actual = status(&token, &operation.method, path).await;
+            assert_eq!(actual != StatusCode::FORBIDDEN, allowed, "{id} with {scope}: {actual}");
             // only with api_keys
             if scope != "me" {
                 let body = json!({ "name": "ci", "scope": scope });
                 let root = app.bearer(&log_in(&app, "").await.access_token);
                 let key: Value = root.post("/users/me/api-keys", body).await.created();
                 let machine = app.bearer(key["key"].as_str().unwrap());
-                let answered = status(&machine, &operation.method, path).await;
+                let actual = status(&machine, &operation.method, path).await;
                 assert_eq!(
-                    answered != StatusCode::FORBIDDEN,
+                    actual != StatusCode::FORBIDDEN,
                     allowed && allows_keys(operation.value),
-                    "{id} with a key for {scope}: {answered}"
+                    "{id} with a key for {scope}: {actual}"
                 );
             }
         }

@@ -24,7 +24,7 @@ use crate::support::app::settings;
 use crate::support::socket::{TIMEOUT, TestServer};
 
 /// Settings whose timeouts no test reaches, except for those that it changes.
-fn patient(change: impl FnOnce(&mut ServerSettings)) -> ServerSettings {
+fn long_timeouts(change: impl FnOnce(&mut ServerSettings)) -> ServerSettings {
     let mut settings = settings().server;
     settings.header_timeout_seconds = 600;
     settings.body_timeout_seconds = 600;
@@ -34,7 +34,7 @@ fn patient(change: impl FnOnce(&mut ServerSettings)) -> ServerSettings {
 }
 
 async fn start(router: Router, change: impl FnOnce(&mut ServerSettings)) -> TestServer {
-    TestServer::start(BoxCloneSyncService::new(router), patient(change), Readiness::default()).await
+    TestServer::start(BoxCloneSyncService::new(router), long_timeouts(change), Readiness::default()).await
 }
 
 /// `/` responds at once. `/gate` reports in `entered` that its handler runs, and responds when the gate opens.
@@ -174,9 +174,9 @@ async fn connection_over_the_limit_waits() {
     assert!(early.is_err(), "no response before the first connection is closed");
 
     gate.open();
-    assert_eq!(first.answer().await.body, b"through");
+    assert_eq!(first.response().await.body, b"through");
     assert!(first.closed().await.is_empty());
-    assert_eq!(second.answer().await.body, b"hello");
+    assert_eq!(second.response().await.body, b"hello");
 }
 
 #[tokio::test]
@@ -197,6 +197,6 @@ async fn body_that_does_not_arrive_in_time_is_a_408_and_the_connection_is_closed
     let mut client = server.connect().await;
     let head = "POST /token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
     client.send(format!("{head}\r\nContent-Length: 99\r\n\r\nusername=")).await;
-    assert_eq!(client.answer().await.status, 408);
+    assert_eq!(client.response().await.status, 408);
     assert!(client.closed().await.is_empty());
 }

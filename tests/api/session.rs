@@ -50,8 +50,8 @@ async fn login_is_listed_among_the_sessions() {
     let form = [("content-type", "application/x-www-form-urlencoded"), ("user-agent", "kettle/1.0 \u{1b}[31m")];
     let login = "username=ann&password=correct+horse+battery&scope=me";
     app.travel(TimeDelta::seconds(1));
-    let answer = app.anonymous().send("POST".parse().unwrap(), "/token", &form[..1], login.into()).await;
-    let phone = app.bearer(&answer.ok::<Token>().access_token);
+    let response = app.anonymous().send("POST".parse().unwrap(), "/token", &form[..1], login.into()).await;
+    let phone = app.bearer(&response.ok::<Token>().access_token);
 
     let seen = sessions(&phone).await;
     assert_eq!(seen.count, Some(2));
@@ -67,8 +67,8 @@ async fn user_agent_is_stored_cut_to_255_characters() {
     app.user("ann").await;
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("user-agent", &"x".repeat(300))];
     let login = "username=ann&password=correct+horse+battery";
-    let answer = app.anonymous().send("POST".parse().unwrap(), "/token", &headers, login.into()).await;
-    let seen = sessions(&app.bearer(&answer.ok::<Token>().access_token)).await;
+    let response = app.anonymous().send("POST".parse().unwrap(), "/token", &headers, login.into()).await;
+    let seen = sessions(&app.bearer(&response.ok::<Token>().access_token)).await;
     assert_eq!(seen.data[0].user_agent, Some("x".repeat(255)));
 }
 
@@ -209,9 +209,9 @@ async fn concurrent_login_with_old_password_does_not_survive_its_change() {
         let change = json!({ "current_password": PASSWORD, "new_password": OTHER });
         ann.patch("/users/me/password", change).await.expect(StatusCode::OK);
         for login in logins {
-            let answer = login.await.unwrap();
-            if answer.status == StatusCode::OK {
-                app.bearer(&answer.read::<Token>().access_token).get("/users/me").await.is_unauthorized();
+            let response = login.await.unwrap();
+            if response.status == StatusCode::OK {
+                app.bearer(&response.read::<Token>().access_token).get("/users/me").await.is_unauthorized();
             }
         }
         assert_eq!(sessions(&ann).await.count, Some(1), "round {round}");

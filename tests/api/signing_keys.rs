@@ -26,7 +26,7 @@ async fn with_keys(app: &TestApp, change: impl FnOnce(&mut AuthSettings)) -> App
 }
 
 /// The response of the application with other keys.
-async fn at(client: &Client, app: &App) -> crate::support::Answer {
+async fn at(client: &Client, app: &App) -> crate::support::Response {
     Client { app: app.clone(), ..client.clone() }.get("/users/me").await
 }
 

@@ -112,15 +112,15 @@ async fn concurrent_sign_up_with_one_email_succeeds_once() {
             })
         })
         .collect();
-    let mut answers: HashMap<u16, usize> = HashMap::new();
+    let mut responses: HashMap<u16, usize> = HashMap::new();
     for signup in signups {
-        let answer = signup.await.unwrap();
-        *answers.entry(answer.status.as_u16()).or_default() += 1;
-        if answer.status != StatusCode::CREATED {
-            assert_eq!(answer.error(StatusCode::CONFLICT), EMAIL_TAKEN);
+        let response = signup.await.unwrap();
+        *responses.entry(response.status.as_u16()).or_default() += 1;
+        if response.status != StatusCode::CREATED {
+            assert_eq!(response.error(StatusCode::CONFLICT), EMAIL_TAKEN);
         }
     }
-    assert_eq!(answers, HashMap::from([(201, 1), (409, 99)]));
+    assert_eq!(responses, HashMap::from([(201, 1), (409, 99)]));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn sign_up_reports_every_problem() {
         "body.password: string_too_short",
         "body.username: string_pattern_mismatch",
     ];
-    let answer = app.anonymous().post("/users/signup", body).await;
-    assert!(!String::from_utf8_lossy(&answer.body).contains("s3cr3t"), "the rejected value is not echoed");
-    assert_eq!(answer.problems(), expected);
+    let response = app.anonymous().post("/users/signup", body).await;
+    assert!(!String::from_utf8_lossy(&response.body).contains("s3cr3t"), "the rejected value is not echoed");
+    assert_eq!(response.problems(), expected);
 }

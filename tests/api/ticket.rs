@@ -13,9 +13,9 @@ use crate::support::websocket::Chat;
 use crate::support::{Client, TestApp};
 
 async fn ticket_of(client: &Client) -> String {
-    let answer: Value = client.post("/ws/ticket", json!({})).await.ok();
-    assert_eq!(answer["expires_in"], 30);
-    answer["ticket"].as_str().unwrap().to_owned()
+    let response: Value = client.post("/ws/ticket", json!({})).await.ok();
+    assert_eq!(response["expires_in"], 30);
+    response["ticket"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -53,9 +53,9 @@ async fn concurrent_uses_on_two_processes_succeed_once() {
         let address = if n % 2 == 0 { server.address } else { elsewhere.address };
         Chat::open(address, &path, &[])
     });
-    let answers = futures_util::future::join_all(tries).await;
-    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    assert!(answers.iter().filter_map(|answer| answer.as_ref().err()).all(|status| *status == 401));
+    let responses = futures_util::future::join_all(tries).await;
+    assert_eq!(responses.iter().filter(|response| response.is_ok()).count(), 1);
+    assert!(responses.iter().filter_map(|response| response.as_ref().err()).all(|status| *status == 401));
 }
 
 #[tokio::test]

@@ -7,16 +7,16 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::forgery::Forgery;
-use crate::support::{Answer, TestApp};
+use crate::support::{Response, TestApp};
 
-async fn try_in(app: &TestApp, token: &str) -> Answer {
+async fn try_in(app: &TestApp, token: &str) -> Response {
     app.bearer(token).get("/users/me").await
 }
 
 #[track_caller]
-fn is_refused(answer: Answer, what: &str) {
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
-    answer.is_unauthorized();
+fn is_refused(response: Response, what: &str) {
+    assert_eq!(response.status, StatusCode::UNAUTHORIZED, "{what}");
+    response.is_unauthorized();
 }
 
 /// Without this, the other tests here could pass for a wrong reason.
@@ -218,8 +218,8 @@ async fn tokens_of_deleted_and_inactive_users_are_refused() {
     let (ann, bob, root) = (app.user("ann").await, app.user("bob").await, app.superuser("root").await);
     root.delete(&format!("/users/{}", ann.id())).await.is_no_content();
     root.patch(&format!("/users/{}", bob.id()), json!({ "is_active": false })).await.ok::<UserRead>();
-    for gone in [ann, bob] {
-        is_refused(gone.get("/users/me").await, "their own token");
-        is_refused(try_in(&app, &Forgery::of(&gone).sign()).await, "a new one");
+    for deleted in [ann, bob] {
+        is_refused(deleted.get("/users/me").await, "their own token");
+        is_refused(try_in(&app, &Forgery::of(&deleted).sign()).await, "a new one");
     }
 }

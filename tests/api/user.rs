@@ -40,10 +40,10 @@ async fn email_and_username_are_unique_ignoring_case() {
         assert_eq!(client.post(path, body).await.error(StatusCode::CONFLICT), EMAIL_TAKEN);
     }
     for (client, path) in [(&bob, "/users/me".to_owned()), (&root, format!("/users/{}", bob.id()))] {
-        let answer = client.patch(&path, json!({ "email": "ANN@example.com" })).await;
-        assert_eq!(answer.error(StatusCode::CONFLICT), EMAIL_TAKEN);
-        let answer = client.patch(&path, json!({ "username": "ANN" })).await;
-        assert_eq!(answer.error(StatusCode::CONFLICT), USERNAME_TAKEN);
+        let response = client.patch(&path, json!({ "email": "ANN@example.com" })).await;
+        assert_eq!(response.error(StatusCode::CONFLICT), EMAIL_TAKEN);
+        let response = client.patch(&path, json!({ "username": "ANN" })).await;
+        assert_eq!(response.error(StatusCode::CONFLICT), USERNAME_TAKEN);
     }
     // The caller's own email and username in another case are not taken.
     let me: UserRead = ann.patch("/users/me", json!({ "email": "ANN@example.com", "username": "Ann" })).await.ok();

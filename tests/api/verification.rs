@@ -8,9 +8,9 @@ use keel::schemas::user::UserRead;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, TestApp};
+use crate::support::{Response, TestApp};
 
-async fn verify(app: &TestApp, token: &str) -> Answer {
+async fn verify(app: &TestApp, token: &str) -> Response {
     app.anonymous().post("/verify-email", json!({ "token": token })).await
 }
 
@@ -27,8 +27,8 @@ async fn sign_up(app: &TestApp, name: &str) -> UserRead {
 async fn login_requires_a_verified_email_when_configured() {
     let app = strict().await;
     sign_up(&app, "ann").await;
-    let answer = app.log_in("ann", PASSWORD).await.expect(StatusCode::BAD_REQUEST);
-    let body: Value = answer.read();
+    let response = app.log_in("ann", PASSWORD).await.expect(StatusCode::BAD_REQUEST);
+    let body: Value = response.read();
     assert_eq!(
         (&body["error"], &body["detail"]),
         (&json!("invalid_grant"), &json!("The email address is not verified"))

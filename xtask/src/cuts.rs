@@ -1,4 +1,4 @@
-//! What follows when files are gone: lines of lists that name their modules, links, and imports.
+//! What follows when files are removed: lines of lists that name their modules, links, and imports.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use regex::Regex;
 use crate::files::Files;
 use crate::imports;
 
-/// Lines of lists that name a module whose file is gone: `mod ticket;`, `.merge(ticket::router())`.
+/// Lines of lists that name a module whose file is removed: `mod ticket;`, `.merge(ticket::router())`.
 pub fn remove_lines_of_modules(files: &mut Files, before: &Files) -> Result<()> {
-    let gone: Vec<PathBuf> = before.keys().filter(|path| !files.contains_key(*path)).cloned().collect();
+    let removed: Vec<PathBuf> = before.keys().filter(|path| !files.contains_key(*path)).cloned().collect();
     for (path, text) in files.iter_mut() {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         if !matches!(name, "mod.rs" | "lib.rs" | "main.rs") && !path.starts_with("tests") {
@@ -22,7 +22,7 @@ pub fn remove_lines_of_modules(files: &mut Files, before: &Files) -> Result<()> 
             "mod.rs" | "lib.rs" | "main.rs" => folder.to_owned(),
             _ => path.with_extension(""),
         };
-        for module in &gone {
+        for module in &removed {
             let stem = module.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             let (is_child, stem) = match module.file_name().and_then(|name| name.to_str()) {
                 Some("mod.rs") => {
@@ -46,7 +46,7 @@ fn without_module(text: &str, module: &str) -> Result<String> {
     Ok(lines.collect::<Vec<_>>().join("\n") + "\n")
 }
 
-/// Paths of files that are gone, in tables and lists of the documentation. A row without any path left goes, too.
+/// Paths of files that are removed, in tables and lists of the documentation. A row without any path left goes, too.
 pub fn remove_links(files: &mut Files, before: &Files) -> Result<()> {
     let path_in_text = Regex::new(r"`((?:src|tests|templates|migrations|deploy|bench|docs|config)/[A-Za-z0-9_./-]*)`")?;
     let link = Regex::new(r"\]\((\d{4}-[a-z0-9-]+\.md)\)")?;
@@ -64,12 +64,12 @@ pub fn remove_links(files: &mut Files, before: &Files) -> Result<()> {
             }
             let named: Vec<&str> =
                 path_in_text.captures_iter(line).filter_map(|found| Some(found.get(1)?.as_str())).collect();
-            let (there, gone): (Vec<&str>, Vec<&str>) = named.iter().partition(|path| exists(path) || !existed(path));
-            if gone.is_empty() || !line.starts_with('|') {
+            let (there, removed): (Vec<&str>, Vec<&str>) = named.iter().partition(|path| exists(path) || !existed(path));
+            if removed.is_empty() || !line.starts_with('|') {
                 lines.push(line.to_owned());
             } else if !there.is_empty() {
                 let mut line = line.to_owned();
-                for path in gone {
+                for path in removed {
                     line = line.replace(&format!(", `{path}`"), "").replace(&format!("`{path}`, "), "");
                 }
                 lines.push(line);

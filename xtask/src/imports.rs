@@ -27,8 +27,8 @@ fn words(text: &str) -> BTreeSet<&str> {
 pub fn remove_unused(before: &str, after: &str) -> String {
     let Some(import) = USE.as_ref() else { return after.to_owned() };
     let (old, new) = (words(before), words(after));
-    let gone: BTreeSet<&str> = old.difference(&new).copied().collect();
-    if gone.is_empty() {
+    let removed: BTreeSet<&str> = old.difference(&new).copied().collect();
+    if removed.is_empty() {
         return after.to_owned();
     }
     import
@@ -37,10 +37,10 @@ pub fn remove_unused(before: &str, after: &str) -> String {
             if found[0].trim_start().starts_with("pub") {
                 return found[0].to_owned();
             }
-            if !names(&found[1]).any(|name| gone.contains(name)) {
+            if !names(&found[1]).any(|name| removed.contains(name)) {
                 return found[0].to_owned();
             }
-            match without(&found[1], &gone) {
+            match without(&found[1], &removed) {
                 Some(tree) => found[0].replace(&found[1], &tree),
                 None => String::new(),
             }
@@ -74,14 +74,14 @@ pub fn remove_names(text: &str, undefined: &BTreeSet<&str>) -> String {
 }
 
 /// The tree of a `use` without these names; `None` when nothing is left.
-fn without(tree: &str, gone: &BTreeSet<&str>) -> Option<String> {
+fn without(tree: &str, removed: &BTreeSet<&str>) -> Option<String> {
     let tree = tree.trim();
     if let Some((path, list)) = tree.split_once('{') {
         let list = list.strip_suffix('}')?;
         let module = path.trim_end_matches("::").rsplit("::").next().unwrap_or(path);
-        let is_gone = |entry: &str| entry.trim() == "self" && gone.contains(module);
-        let entries = split(list).into_iter().filter(|entry| !is_gone(entry));
-        let kept: Vec<String> = entries.filter_map(|entry| without(entry, gone)).collect();
+        let is_removed = |entry: &str| entry.trim() == "self" && removed.contains(module);
+        let entries = split(list).into_iter().filter(|entry| !is_removed(entry));
+        let kept: Vec<String> = entries.filter_map(|entry| without(entry, removed)).collect();
         return match kept.as_slice() {
             [] => None,
             [only] if only != "self" => Some(format!("{path}{only}")),
@@ -90,7 +90,7 @@ fn without(tree: &str, gone: &BTreeSet<&str>) -> Option<String> {
         };
     }
     let name = tree.rsplit_once(" as ").map_or_else(|| tree.rsplit("::").next().unwrap_or(tree), |(_, name)| name);
-    (!gone.contains(name.trim())).then(|| tree.to_owned())
+    (!removed.contains(name.trim())).then(|| tree.to_owned())
 }
 
 /// Splits at the commas outside of braces.

@@ -91,7 +91,8 @@ fn sqlite_options(options: SqliteConnectOptions, busy_timeout: Duration) -> Sqli
 
 /// Closes a connection that is returned to the pool inside a transaction. When the disk is full or fails, SQLite rolls
 /// back by itself, the driver's own rollback then fails, and the driver believes that the transaction is still open.
-/// Later writes over that connection would be acknowledged, but never committed.
+/// Later writes over that connection would be acknowledged, but never committed. PostgreSQL needs no such check: there
+/// only the client ends a transaction, and sqlx closes a connection whose rollback fails.
 fn close_inside_transaction(options: SqlitePoolOptions) -> SqlitePoolOptions {
     options.after_release(|connection, _| {
         Box::pin(async move {

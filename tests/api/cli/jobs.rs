@@ -22,11 +22,11 @@ use crate::support::database::TestDatabase;
 use crate::support::smtp::{Mood, Smtp, message_id};
 use crate::support::socket::TIMEOUT;
 
-/// The status of the answer, or an error when there is none.
+/// The status of the response, or an error when there is none.
 async fn post(address: SocketAddr, path: &str, token: &str, body: &Value) -> reqwest::Result<StatusCode> {
     let request = reqwest::Client::new().post(format!("http://{address}/api/v1{path}"));
-    let answer = request.header("host", "testserver").bearer_auth(token).json(body).send().await?;
-    Ok(answer.status())
+    let response = request.header("host", "testserver").bearer_auth(token).json(body).send().await?;
+    Ok(response.status())
 }
 
 /// A new user, who gets a mail.
@@ -84,7 +84,7 @@ async fn acknowledged_users_and_mails_survive_a_kill_under_load() {
                 for index in 0.. {
                     let name = format!("w{writer}-{index}");
                     let body = new_user(&format!("{name}@example.org"));
-                    // No answer: the server is gone.
+                    // No response: the server is gone.
                     let Ok(status) = post(address, "/users", &token, &body).await else { return };
                     assert!(status.is_success(), "{status}");
                     acknowledged.lock().unwrap().push(name);
@@ -230,6 +230,6 @@ async fn metrics_listener_reports_jobs() {
     };
     timeout(TIMEOUT, told).await.expect("it is told");
     // The main listener does not serve metrics.
-    let answer = reqwest::Client::new().get(format!("http://{address}/metrics")).header("host", "testserver").send();
-    assert_eq!(answer.await.unwrap().status(), 404);
+    let response = reqwest::Client::new().get(format!("http://{address}/metrics")).header("host", "testserver").send();
+    assert_eq!(response.await.unwrap().status(), 404);
 }

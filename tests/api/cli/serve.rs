@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{bare, command, fails, folder, succeeds};
 use crate::support::database::TestDatabase;
-use crate::support::socket::{RawAnswer, Socket, TIMEOUT};
+use crate::support::socket::{RawResponse, Socket, TIMEOUT};
 
 /// A process, which is killed when the test ends.
 pub(super) struct Process {
@@ -75,19 +75,19 @@ impl Drop for Process {
     }
 }
 
-pub(super) async fn request(address: SocketAddr, head: &str, body: &str) -> RawAnswer {
+pub(super) async fn request(address: SocketAddr, head: &str, body: &str) -> RawResponse {
     let mut socket = Socket::connect(address).await;
     let length = body.len();
     socket.send(format!("{head}\r\nHost: testserver\r\nContent-Length: {length}\r\n\r\n{body}")).await;
-    socket.answer().await
+    socket.response().await
 }
 
 /// A token of the superuser that the suite's settings name.
 pub(super) async fn log_in(address: SocketAddr) -> String {
     let head = "POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
-    let answer = request(address, head, "username=admin%40example.com&password=changethis").await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let token: Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = request(address, head, "username=admin%40example.com&password=changethis").await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let token: Value = serde_json::from_slice(&response.body).unwrap();
     token["access_token"].as_str().unwrap().to_owned()
 }
 
@@ -108,7 +108,7 @@ async fn serve_starts_without_configuration() {
     assert!(folder.path().join("data/keel.db").exists());
     let mut socket = Socket::connect(address).await;
     socket.send(format!("GET /docs HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
-    assert_eq!(socket.answer().await.status, 200);
+    assert_eq!(socket.response().await.status, 200);
     let documents = process.log.recv_timeout(TIMEOUT).unwrap();
     assert!(documents.contains(&format!("http://{address}/docs")), "{documents}");
 }
@@ -186,7 +186,7 @@ async fn server_without_file_descriptors_goes_on_when_clients_leave() {
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert!(process.child.try_wait().unwrap().is_none(), "the process runs");
     drop(clients);
-    assert_eq!(waiting.answer().await.status, 200);
+    assert_eq!(waiting.response().await.status, 200);
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn stalled_client_delays_the_end_for_the_grace_period_only() {
     let head = "POST /token HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/x-www-form-urlencoded";
     stalled.send(format!("{head}\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n")).await;
     // The handler asks for the body: it runs.
-    assert_eq!(stalled.answer().await.status, 100);
+    assert_eq!(stalled.response().await.status, 100);
     process.terminate();
     assert!(process.ended().await.success());
 }

@@ -19,8 +19,8 @@ async fn log_in(address: SocketAddr, username: &str, password: &str) -> (u16, Va
     let body = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("username", username), ("password", password)])
         .finish();
-    let answer = request(address, &format!("POST /token {FORM}"), &body).await;
-    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    let response = request(address, &format!("POST /token {FORM}"), &body).await;
+    (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
 async fn token(address: SocketAddr) -> String {
@@ -45,7 +45,7 @@ fn two(database: &TestDatabase, folder: &std::path::Path, change: impl Fn(&mut C
     })
 }
 
-/// The other process answers 401 before long, and goes on doing so.
+/// The other process responds with 401 before long, and goes on doing so.
 async fn is_over(address: SocketAddr, token: &str) {
     let over = async {
         while call(address, "GET /api/v1/users/me", token, &json!({})).await != 401 {

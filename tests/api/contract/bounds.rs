@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::cases::{Case, Written, cases, input};
 use crate::support::document::{DOCUMENT, Operation, operations};
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 /// One part of a request, as one object.
 struct Part {
@@ -26,16 +26,16 @@ async fn documented_rules_are_enforced_and_no_others() {
         for part in &parts {
             let (mut accepted, mut refused) = (0, 0);
             for case in cases(&part.schema, part.written) {
-                let Some(answer) = send(&root, &operation, &parts, part, &case).await else { continue };
+                let Some(response) = send(&root, &operation, &parts, part, &case).await else { continue };
                 *(if case.accepted { &mut accepted } else { &mut refused }) += 1;
-                if !is_as_expected(part, &case, &answer) {
-                    let (value, body) = (case.value.unwrap_or_default(), String::from_utf8_lossy(&answer.body));
+                if !is_as_expected(part, &case, &response) {
+                    let (value, body) = (case.value.unwrap_or_default(), String::from_utf8_lossy(&response.body));
                     let place = json!(case.place);
                     let expected = if case.accepted { "accepted" } else { "refused" };
-                    let status = answer.status;
+                    let status = response.status;
                     wrong.push(format!(
                         "{} {}{place} {value} is not {expected} there: {status} {body}",
-                        answer.asked, part.name
+                        response.asked, part.name
                     ));
                 }
             }
@@ -56,8 +56,8 @@ async fn documented_rules_are_enforced_and_no_others() {
 async fn integer_with_a_zero_fraction_is_accepted() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let answer = ann.json(Method::PATCH, "/users/me", json!({ "age": 30.0 })).await;
-    assert_eq!(answer.ok::<Value>()["age"], 30);
+    let response = ann.json(Method::PATCH, "/users/me", json!({ "age": 30.0 })).await;
+    assert_eq!(response.ok::<Value>()["age"], 30);
 }
 
 #[test]
@@ -72,9 +72,9 @@ fn contract_walker_fails_on_an_unknown_format() {
     cases(&json!({ "type": "string", "format": "ipv4" }), Written::Json);
 }
 
-/// A refusal has to name the place, and no other. Anything that the operation answers by itself shows
+/// A refusal has to name the place, and no other. Any other response of the operation shows
 /// that the input was accepted: there is no such user, the password is wrong.
-fn is_as_expected(part: &Part, case: &Case, answer: &Answer) -> bool {
+fn is_as_expected(part: &Part, case: &Case, response: &Response) -> bool {
     if case.accepted {
         let accepted = [
             StatusCode::BAD_REQUEST,
@@ -84,22 +84,22 @@ fn is_as_expected(part: &Part, case: &Case, answer: &Answer) -> bool {
             StatusCode::UPGRADE_REQUIRED,
             StatusCode::BAD_GATEWAY,
         ];
-        return answer.status.is_success() || accepted.contains(&answer.status) || is_unknown_reference(answer);
+        return response.status.is_success() || accepted.contains(&response.status) || is_unknown_reference(response);
     }
-    if answer.status != StatusCode::UNPROCESSABLE_ENTITY {
-        return is_refused_by_oauth(answer);
+    if response.status != StatusCode::UNPROCESSABLE_ENTITY {
+        return is_refused_by_oauth(response);
     }
     let place: Vec<Value> = [part.name.into()].into_iter().chain(case.place.iter().cloned()).collect();
-    let body: Value = answer.read();
+    let body: Value = response.read();
     let problems = body["detail"].as_array().unwrap();
-    !problems.is_empty() && problems.iter().all(|problem| problem["loc"] == json!(place)) && !is_echoed(case, answer)
+    !problems.is_empty() && problems.iter().all(|problem| problem["loc"] == json!(place)) && !is_echoed(case, response)
 }
 
 /// A well-formed id of a row that does not exist is refused by the service, not by the schema.
-fn is_unknown_reference(answer: &Answer) -> bool {
-    let body: Value = answer.read();
+fn is_unknown_reference(response: &Response) -> bool {
+    let body: Value = response.read();
     let problems = body["detail"].as_array().map_or(&[][..], Vec::as_slice);
-    answer.status == StatusCode::UNPROCESSABLE_ENTITY
+    response.status == StatusCode::UNPROCESSABLE_ENTITY
         && problems.iter().all(|problem| {
             problem["loc"].to_string().ends_with("_id\"]")
                 && problem["msg"].as_str().is_some_and(|msg| msg.ends_with("not found"))
@@ -107,19 +107,19 @@ fn is_unknown_reference(answer: &Answer) -> bool {
 }
 
 /// The token endpoint refuses a refresh that is malformed in the words of RFC 6749.
-fn is_refused_by_oauth(answer: &Answer) -> bool {
+fn is_refused_by_oauth(response: &Response) -> bool {
     let codes = ["invalid_request", "unsupported_grant_type"];
-    let error = |code: &str| answer.read::<Value>()["error"] == code;
-    answer.status == StatusCode::BAD_REQUEST && codes.into_iter().any(error)
+    let error = |code: &str| response.read::<Value>()["error"] == code;
+    response.status == StatusCode::BAD_REQUEST && codes.into_iter().any(error)
 }
 
 /// A rejected value may be a password. Short ones are in any text.
-fn is_echoed(case: &Case, answer: &Answer) -> bool {
+fn is_echoed(case: &Case, response: &Response) -> bool {
     let said = match &case.value {
         Some(Value::String(text)) if text.chars().count() > 3 => json!(text).to_string(),
         _ => return false,
     };
-    String::from_utf8_lossy(&answer.body).contains(said.trim_matches('"'))
+    String::from_utf8_lossy(&response.body).contains(said.trim_matches('"'))
 }
 
 fn parts(operation: &Operation) -> Vec<Part> {
@@ -163,7 +163,7 @@ fn alternatives(schema: &Value) -> Vec<Value> {
 }
 
 /// The request with the case in its part; `None` when it cannot be written so: there is no null in a form.
-async fn send(client: &Client, operation: &Operation, parts: &[Part], varied: &Part, case: &Case) -> Option<Answer> {
+async fn send(client: &Client, operation: &Operation, parts: &[Part], varied: &Part, case: &Case) -> Option<Response> {
     let (mut path, mut body, mut media_type) = (operation.path.to_owned(), String::new(), "");
     // Of a body's alternatives only the varied one.
     for part in parts.iter().filter(|part| part.name != varied.name || std::ptr::eq(*part, varied)) {

@@ -1,4 +1,4 @@
-//! A database server that does not answer, or answers late.
+//! A database server that does not respond, or responds late.
 
 use std::time::{Duration, Instant};
 

@@ -34,11 +34,11 @@ async fn page_count(db: &Db) -> u32 {
 async fn write(client: &Client, count: usize) -> (Vec<Uuid>, usize) {
     let (mut acknowledged, mut refused) = (Vec::new(), 0);
     for _ in 0..count {
-        let answer = client.post("/users/me/api-keys", json!({ "name": "x".repeat(100), "scope": "users" })).await;
-        if answer.status == StatusCode::CREATED {
-            acknowledged.push(answer.created::<ApiKeyCreated>().api_key.id);
+        let response = client.post("/users/me/api-keys", json!({ "name": "x".repeat(100), "scope": "users" })).await;
+        if response.status == StatusCode::CREATED {
+            acknowledged.push(response.created::<ApiKeyCreated>().api_key.id);
         } else {
-            is_unavailable(answer);
+            is_unavailable(response);
             refused += 1;
         }
     }

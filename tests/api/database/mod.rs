@@ -20,16 +20,16 @@ use tokio::time::{sleep, timeout};
 use crate::support::database::{TestDatabase, server_url};
 use crate::support::proxy::cuttable;
 use crate::support::socket::TIMEOUT;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 async fn applied(db: &Db) -> Vec<bool> {
     migrate::status(db).await.unwrap().into_iter().map(|status| status.applied).collect()
 }
 
 #[track_caller]
-fn is_unavailable(answer: Answer) {
-    assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
-    assert_eq!(answer.error(StatusCode::SERVICE_UNAVAILABLE), "Service temporarily unavailable");
+fn is_unavailable(response: Response) {
+    assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
+    assert_eq!(response.error(StatusCode::SERVICE_UNAVAILABLE), "Service temporarily unavailable");
 }
 
 /// Waits until readiness has this status: it follows a check in the background.
@@ -136,9 +136,9 @@ async fn read_only_database_serves_reads_and_writes_get_503() {
 async fn failures(client: &Client, connections: usize) -> usize {
     let mut failures = 0;
     for _ in 0..connections * 3 {
-        let answer = client.get("/users/me/sessions").await;
-        if answer.status != StatusCode::OK {
-            is_unavailable(answer);
+        let response = client.get("/users/me/sessions").await;
+        if response.status != StatusCode::OK {
+            is_unavailable(response);
             failures += 1;
         }
     }

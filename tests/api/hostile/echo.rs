@@ -4,17 +4,17 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{notes, post, raw};
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 /// The refused value.
 pub const MARKER: &str = "s3cr3t-7f3a";
 const PROBLEM: &str = "application/problem+json";
 
 #[track_caller]
-pub fn is_silent(answer: Answer) {
-    let text = format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body));
-    assert!(!text.contains(MARKER), "{}: {text}", answer.asked);
-    answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+pub fn is_silent(response: Response) {
+    let text = format!("{:?} {}", response.headers, String::from_utf8_lossy(&response.body));
+    assert!(!text.contains(MARKER), "{}: {text}", response.asked);
+    response.expect(StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 pub async fn is_silent_about(client: &Client, method: &str, path: &str, body: &Value) {
@@ -57,10 +57,10 @@ async fn refused_number_is_not_returned() {
     let ann = app.user("ann").await;
     for number in ["41973", "41973.0", "41973.5", "-41973", "4197341973419734197341973", "41973e3", "41973e999"] {
         for body in [format!(r#"{{"age":{number}}}"#), format!(r#"{{"full_name":{number}}}"#)] {
-            let answer = raw(&ann, Method::PATCH, "/users/me", "application/json", body).await;
-            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            let response = raw(&ann, Method::PATCH, "/users/me", "application/json", body).await;
+            let text = String::from_utf8_lossy(&response.body).into_owned();
             assert!(!text.contains("41973") && !text.contains("4.1973"), "{number}: {text}");
-            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+            response.expect(StatusCode::UNPROCESSABLE_ENTITY);
         }
     }
 }
@@ -72,13 +72,13 @@ async fn whole_number_with_a_decimal_point_is_accepted_or_not_returned() {
     let ann = app.user("ann").await;
     for number in ["41.0", "4.1e1", "410e-1"] {
         let body = format!(r#"{{"age":{number}}}"#);
-        let answer = raw(&ann, Method::PATCH, "/users/me", "application/json", body).await;
-        if answer.status == StatusCode::OK {
-            assert_eq!(answer.read::<Value>()["age"], 41);
+        let response = raw(&ann, Method::PATCH, "/users/me", "application/json", body).await;
+        if response.status == StatusCode::OK {
+            assert_eq!(response.read::<Value>()["age"], 41);
         } else {
-            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            let text = String::from_utf8_lossy(&response.body).into_owned();
             assert!(!text.contains("41"), "{number}: {text}");
-            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+            response.expect(StatusCode::UNPROCESSABLE_ENTITY);
         }
     }
 }
@@ -126,6 +126,6 @@ async fn refused_login_is_not_returned() {
     ] {
         is_silent(app.anonymous().form("/token", &fields).await);
     }
-    let answer = app.anonymous().form("/token", &[("username", "ann"), ("grant_type", MARKER)]).await;
-    assert!(!String::from_utf8_lossy(&answer.expect(StatusCode::BAD_REQUEST).body).contains(MARKER));
+    let response = app.anonymous().form("/token", &[("username", "ann"), ("grant_type", MARKER)]).await;
+    assert!(!String::from_utf8_lossy(&response.expect(StatusCode::BAD_REQUEST).body).contains(MARKER));
 }

@@ -6,11 +6,11 @@ use tokio::time::timeout;
 
 use super::{NOTES, notes, post, raw};
 use crate::support::socket::TIMEOUT;
-use crate::support::{Answer, TestApp};
+use crate::support::{Response, TestApp};
 
 #[track_caller]
-fn is_malformed(answer: Answer, said: &str) {
-    let body: Value = answer.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
+fn is_malformed(response: Response, said: &str) {
+    let body: Value = response.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
     let [problem] = body["detail"].as_array().unwrap().as_slice() else { panic!("{said}: {body}") };
     assert_eq!(problem["type"], "json_invalid", "{said}");
     assert_eq!(problem["msg"], "JSON decode error", "{said}");
@@ -102,8 +102,8 @@ async fn body_of_the_wrong_type_is_refused() {
     let client = notes();
     for body in ["null", "true", "7", "-0.5", "\"title\"", "[]", "[{}]", "[[]]", r#"["x"]"#, r#"["x",null,null,[]]"#] {
         for method in [Method::POST, Method::PUT, Method::PATCH] {
-            let answer = raw(&client, method.clone(), NOTES, "application/json", body).await;
-            assert_eq!(answer.problems(), ["body: model_attributes_type"], "{method} {body}");
+            let response = raw(&client, method.clone(), NOTES, "application/json", body).await;
+            assert_eq!(response.problems(), ["body: model_attributes_type"], "{method} {body}");
         }
     }
 }
@@ -132,11 +132,11 @@ async fn deep_nesting_is_refused() {
             format!(r#"{{"title":"","unknown":{nested}}}"#),
             format!(r#"{{"title":"x","unknown":{unclosed}"#),
         ] {
-            let answer = timeout(TIMEOUT, post(&notes(), body)).await.expect("a response");
-            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+            let response = timeout(TIMEOUT, post(&notes(), body)).await.expect("a response");
+            response.expect(StatusCode::UNPROCESSABLE_ENTITY);
         }
-        let answer = timeout(TIMEOUT, post(&notes(), format!(r#"{{"title":"x","unknown":{nested}}}"#))).await;
-        answer.expect("a response").expect(StatusCode::UNPROCESSABLE_ENTITY);
+        let response = timeout(TIMEOUT, post(&notes(), format!(r#"{{"title":"x","unknown":{nested}}}"#))).await;
+        response.expect("a response").expect(StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
 
@@ -150,10 +150,14 @@ async fn numbers_have_bounds() {
         let note = timeout(TIMEOUT, post(&client, format!(r#"{{"title":"x","number":{number}}}"#)));
         let body = format!(r#"{{"age":{number}}}"#);
         let user = timeout(TIMEOUT, raw(&ann, Method::PATCH, "/users/me", "application/json", body));
-        for answer in [note.await.expect("a response"), user.await.expect("a response")] {
+        for response in [note.await.expect("a response"), user.await.expect("a response")] {
             // The last one is a zero.
-            let is_accepted = number == "0e999999999999" && answer.status == StatusCode::OK;
-            assert!(is_accepted || answer.status == StatusCode::UNPROCESSABLE_ENTITY, "{number}: {}", answer.status);
+            let is_accepted = number == "0e999999999999" && response.status == StatusCode::OK;
+            assert!(
+                is_accepted || response.status == StatusCode::UNPROCESSABLE_ENTITY,
+                "{number}: {}",
+                response.status
+            );
         }
     }
 }
@@ -161,7 +165,7 @@ async fn numbers_have_bounds() {
 #[tokio::test]
 async fn very_long_list_gets_a_short_response() {
     let body = json!({ "title": "x", "tags": vec![1; 100_000] });
-    let answer = notes().json(Method::POST, NOTES, body).await;
-    assert!(answer.body.len() < 4096, "{} bytes", answer.body.len());
-    assert!(answer.problems().contains(&"body.tags: too_long".to_owned()));
+    let response = notes().json(Method::POST, NOTES, body).await;
+    assert!(response.body.len() < 4096, "{} bytes", response.body.len());
+    assert!(response.problems().contains(&"body.tags: too_long".to_owned()));
 }

@@ -40,15 +40,15 @@ async fn null_character_is_refused_at_the_login() {
     let app = TestApp::start().await;
     app.user("ann").await;
     for path in ["/token", "/login/access-token"] {
-        let answer = app.anonymous().form(path, &[("username", "ann\0"), ("password", "\0secret")]).await;
+        let response = app.anonymous().form(path, &[("username", "ann\0"), ("password", "\0secret")]).await;
         assert_eq!(
-            answer.problems(),
+            response.problems(),
             ["body.password: string_pattern_mismatch", "body.username: string_pattern_mismatch"]
         );
         // Nothing is cut off at the null character.
         let password = format!("{PASSWORD}\0");
-        let answer = app.anonymous().form(path, &[("username", "ann"), ("password", &password)]).await;
-        assert_eq!(answer.problems(), ["body.password: string_pattern_mismatch"]);
+        let response = app.anonymous().form(path, &[("username", "ann"), ("password", &password)]).await;
+        assert_eq!(response.problems(), ["body.password: string_pattern_mismatch"]);
     }
 }
 

@@ -7,24 +7,24 @@ use axum::http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::support::document::operations;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 const OURS: &str = "https://app.example.com";
 
-async fn from(client: &Client, origin: &str, path: &str) -> Answer {
+async fn from(client: &Client, origin: &str, path: &str) -> Response {
     client.send(Method::GET, path, &[("origin", origin)], Body::empty()).await
 }
 
 /// A page of the allowed origin may read the response, also with credentials.
 #[track_caller]
-fn is_shared(answer: &Answer) {
-    assert_eq!(answer.header("access-control-allow-origin"), OURS, "{} {}", answer.asked, answer.status);
-    assert_eq!(answer.header("access-control-allow-credentials"), "true", "{}", answer.asked);
+fn is_shared(response: &Response) {
+    assert_eq!(response.header("access-control-allow-origin"), OURS, "{} {}", response.asked, response.status);
+    assert_eq!(response.header("access-control-allow-credentials"), "true", "{}", response.asked);
 }
 
 #[track_caller]
-fn is_withheld(answer: &Answer) {
-    assert!(!answer.headers.contains_key("access-control-allow-origin"), "{}: {answer:?}", answer.asked);
+fn is_withheld(response: &Response) {
+    assert!(!response.headers.contains_key("access-control-allow-origin"), "{}: {response:?}", response.asked);
 }
 
 #[tokio::test]
@@ -42,15 +42,15 @@ async fn allowed_origin_may_read_responses_and_errors() {
 }
 
 /// The names in a header that is a list, in lower case.
-fn names(answer: &Answer, header: &str) -> HashSet<String> {
-    answer.header(header).split(',').map(|name| name.trim().to_lowercase()).collect()
+fn names(response: &Response, header: &str) -> HashSet<String> {
+    response.header(header).split(',').map(|name| name.trim().to_lowercase()).collect()
 }
 
 #[tokio::test]
 async fn allowed_origin_may_read_the_headers_that_matter() {
     let app = TestApp::start().await;
-    let answer = from(&app.user("ann").await, OURS, "/users/me").await;
-    let exposed = names(&answer, "access-control-expose-headers");
+    let response = from(&app.user("ann").await, OURS, "/users/me").await;
+    let exposed = names(&response, "access-control-expose-headers");
     for header in [
         "etag",
         "location",
@@ -115,16 +115,16 @@ async fn other_origins_may_not_read_responses() {
 async fn responses_vary_by_origin() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
-    let answers = [
+    let responses = [
         ann.get("/users/me").await,
         from(&ann, OURS, "/users/me").await,
         from(&ann, "https://evil.example.com", "/users/me").await,
         from(&ann, OURS, "/nowhere").await,
         from(&app.anonymous(), "null", "/users/me").await,
     ];
-    for answer in answers {
-        let vary = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap().to_lowercase());
-        assert!(vary.collect::<Vec<_>>().join(",").contains("origin"), "{}: {answer:?}", answer.asked);
+    for response in responses {
+        let vary = response.headers.get_all("vary").iter().map(|value| value.to_str().unwrap().to_lowercase());
+        assert!(vary.collect::<Vec<_>>().join(",").contains("origin"), "{}: {response:?}", response.asked);
     }
 }
 
@@ -142,13 +142,13 @@ async fn preflight_allows_every_method_and_header_of_the_document() {
         app.anonymous().send(Method::OPTIONS, "/users/me", &headers, Body::empty()).await
     };
     for method in operations().map(|operation| operation.method.to_string()) {
-        let answer = preflight(OURS, &method).await;
-        assert!(answer.status.is_success() && answer.body.is_empty(), "{answer:?}");
-        is_shared(&answer);
-        assert!(names(&answer, "access-control-allow-methods").contains(&method.to_lowercase()), "{method}");
-        let allowed = names(&answer, "access-control-allow-headers");
+        let response = preflight(OURS, &method).await;
+        assert!(response.status.is_success() && response.body.is_empty(), "{response:?}");
+        is_shared(&response);
+        assert!(names(&response, "access-control-allow-methods").contains(&method.to_lowercase()), "{method}");
+        let allowed = names(&response, "access-control-allow-headers");
         assert!(allowed.is_superset(&needed), "missing: {:?}", needed.difference(&allowed));
-        assert!(answer.header("access-control-max-age").parse::<u32>().unwrap() > 0);
+        assert!(response.header("access-control-max-age").parse::<u32>().unwrap() > 0);
     }
     is_withheld(&preflight("https://evil.example.com", "GET").await);
     is_withheld(&preflight("null", "GET").await);
@@ -162,10 +162,10 @@ async fn wildcard_origin_shares_without_credentials() {
     })
     .await;
     let ann = app.user("ann").await;
-    let answer = ann.send(Method::POST, "/users/signup", &[("origin", "https://any.example")], Body::empty()).await;
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
-    assert!(!answer.headers.contains_key("access-control-allow-credentials"));
-    answer.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let response = ann.send(Method::POST, "/users/signup", &[("origin", "https://any.example")], Body::empty()).await;
+    assert_eq!(response.header("access-control-allow-origin"), "*");
+    assert!(!response.headers.contains_key("access-control-allow-credentials"));
+    response.error(StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
 #[tokio::test]

@@ -21,9 +21,9 @@ async fn invalid_request_gets_every_problem_in_the_shape_of_fastapi() {
         "email": "ann@example.com", "password": "correct horse battery", "full_name": 5,
         "address": { "street": "", "city": "Springfield", "country": "Utopia" },
     });
-    let answer = app.anonymous().post("/users/signup", body).await;
-    assert_eq!(answer.header("content-type"), "application/json");
-    let body: Value = answer.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
+    let response = app.anonymous().post("/users/signup", body).await;
+    assert_eq!(response.header("content-type"), "application/json");
+    let body: Value = response.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
     let name = json!({ "loc": ["body", "full_name"], "msg": "Input should be a valid string", "type": "string_type" });
     let street = json!({
         "loc": ["body", "address", "street"], "msg": "String should have at least 1 character",
@@ -35,10 +35,10 @@ async fn invalid_request_gets_every_problem_in_the_shape_of_fastapi() {
 #[tokio::test]
 async fn error_is_a_text_in_the_shape_of_fastapi() {
     let app = TestApp::start().await;
-    let answer = app.anonymous().get("/users/me").await;
-    assert_eq!(answer.header("content-type"), "application/json");
-    assert_eq!(answer.read::<Value>(), json!({ "detail": "Could not validate credentials" }));
-    answer.is_unauthorized();
+    let response = app.anonymous().get("/users/me").await;
+    assert_eq!(response.header("content-type"), "application/json");
+    assert_eq!(response.read::<Value>(), json!({ "detail": "Could not validate credentials" }));
+    response.is_unauthorized();
 }
 
 #[tokio::test]
@@ -72,12 +72,12 @@ async fn problem_details_hold_the_same_facts() {
             ),
             (&ann, "GET", "/users", "", "forbidden", "Forbidden", "The user doesn't have enough privileges"),
         ] {
-            let answer = client.send(method.parse().unwrap(), path, &headers, body.into()).await;
-            assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
-            let mut problem: Value = answer.read();
+            let response = client.send(method.parse().unwrap(), path, &headers, body.into()).await;
+            assert_eq!(response.header("content-type"), "application/problem+json", "{method} {path}");
+            let mut problem: Value = response.read();
             let errors = problem.as_object_mut().unwrap().remove("errors");
             let expected = json!({
-                "type": "about:blank", "title": title, "status": answer.status.as_u16(), "detail": detail, "code": code,
+                "type": "about:blank", "title": title, "status": response.status.as_u16(), "detail": detail, "code": code,
                 "request_id": "my-request",
             });
             assert_eq!(problem, expected, "{method} {path}");
@@ -91,8 +91,9 @@ async fn problem_details_hold_the_same_facts() {
 async fn failed_login_gets_problem_details_on_request() {
     let app = TestApp::start().await;
     let headers = [PROBLEM_JSON, ("content-type", "application/x-www-form-urlencoded")];
-    let answer = app.anonymous().send(Method::POST, "/token", &headers, "username=unknown&password=wrong".into()).await;
-    let problem: Value = answer.expect(StatusCode::BAD_REQUEST).read();
+    let response =
+        app.anonymous().send(Method::POST, "/token", &headers, "username=unknown&password=wrong".into()).await;
+    let problem: Value = response.expect(StatusCode::BAD_REQUEST).read();
     assert_eq!(
         (&problem["code"], &problem["detail"]),
         (&json!("invalid_grant"), &json!("Incorrect email or password"))
@@ -127,8 +128,8 @@ async fn error_status_without_a_body_is_given_one() {
 async fn problem_details_name_the_status_of_the_response() {
     let handler = async || (StatusCode::IM_A_TEAPOT, Error::NotFound("No coffee here"));
     let client = behind_the_stack(Router::new().route(PATH, get(handler)), |_| {});
-    let answer = client.send(Method::GET, PATH, &[PROBLEM_JSON], Body::empty()).await.expect(StatusCode::IM_A_TEAPOT);
-    let problem: Value = answer.read();
+    let response = client.send(Method::GET, PATH, &[PROBLEM_JSON], Body::empty()).await.expect(StatusCode::IM_A_TEAPOT);
+    let problem: Value = response.read();
     assert_eq!((&problem["status"], &problem["title"]), (&json!(418), &json!("I'm a teapot")));
     assert_eq!(problem["detail"], "No coffee here");
 }

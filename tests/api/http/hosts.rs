@@ -11,11 +11,11 @@ async fn status(client: &Client, path: &str, hosts: &[&str]) -> StatusCode {
     for host in hosts {
         request = request.header("host", *host);
     }
-    let answer = client.request(request.body(Body::empty()).unwrap()).await;
-    if answer.status == StatusCode::BAD_REQUEST {
-        assert_eq!(answer.read::<Value>(), json!({ "detail": "Invalid host header" }));
+    let response = client.request(request.body(Body::empty()).unwrap()).await;
+    if response.status == StatusCode::BAD_REQUEST {
+        assert_eq!(response.read::<Value>(), json!({ "detail": "Invalid host header" }));
     }
-    answer.status
+    response.status
 }
 
 async fn served_for(allowed: &[&str]) -> TestApp {
@@ -122,8 +122,8 @@ async fn forwarded_host_is_ignored() {
         ("content-type", "application/json"),
     ];
     let body = json!({ "full_name": "Ann" }).to_string();
-    let answer = ann.send(Method::PATCH, "/users/me", &forged, body.into()).await.expect(StatusCode::OK);
-    assert!(!format!("{answer:?}").contains("evil"));
+    let response = ann.send(Method::PATCH, "/users/me", &forged, body.into()).await.expect(StatusCode::OK);
+    assert!(!format!("{response:?}").contains("evil"));
 
     let headers = [("host", "evil.example.com"), ("x-forwarded-host", "testserver"), ("forwarded", "host=testserver")];
     let refused = ann.send(Method::GET, "/users/me", &headers, Body::empty()).await;

@@ -96,25 +96,25 @@ async fn panic_gets_500_without_its_message() {
     for (accept, code) in [("*/*", Value::Null), ("application/problem+json", json!("internal_error"))] {
         let headers = [("origin", "https://app.example.com"), ("x-request-id", "my-request"), ("accept", accept)];
         let path = format!("{PATH}?panic");
-        let answer = client.send(Method::GET, &path, &headers, Body::empty()).await;
-        assert_eq!(answer.header("access-control-allow-origin"), "https://app.example.com");
-        assert_eq!(answer.header("x-request-id"), "my-request");
-        assert_eq!(answer.read::<Value>()["code"], code);
-        assert!(!String::from_utf8_lossy(&answer.body).contains("secret"));
-        assert_eq!(answer.error(StatusCode::INTERNAL_SERVER_ERROR), "Internal Server Error");
+        let response = client.send(Method::GET, &path, &headers, Body::empty()).await;
+        assert_eq!(response.header("access-control-allow-origin"), "https://app.example.com");
+        assert_eq!(response.header("x-request-id"), "my-request");
+        assert_eq!(response.read::<Value>()["code"], code);
+        assert!(!String::from_utf8_lossy(&response.body).contains("secret"));
+        assert_eq!(response.error(StatusCode::INTERNAL_SERVER_ERROR), "Internal Server Error");
         client.get(PATH).await.expect(StatusCode::OK);
     }
-    let answer = client.get(&format!("{PATH}?panic")).await;
-    assert_eq!(answer.read::<Value>(), json!({ "detail": "Internal Server Error" }));
+    let response = client.get(&format!("{PATH}?panic")).await;
+    assert_eq!(response.read::<Value>(), json!({ "detail": "Internal Server Error" }));
 }
 
 #[tokio::test]
 async fn slow_handler_gets_503_at_the_request_timeout() {
     let stalls = Router::new().route(PATH, get(std::future::pending::<&'static str>));
     let client = behind_the_stack(stalls, |settings| settings.server.request_timeout_seconds = 1);
-    let answer = timeout(TIMEOUT, client.get(PATH)).await.expect("a response");
-    assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
-    assert_eq!(answer.error(StatusCode::SERVICE_UNAVAILABLE), "Service temporarily unavailable");
+    let response = timeout(TIMEOUT, client.get(PATH)).await.expect("a response");
+    assert!(response.header("retry-after").parse::<u32>().unwrap() > 0);
+    assert_eq!(response.error(StatusCode::SERVICE_UNAVAILABLE), "Service temporarily unavailable");
 }
 
 #[tokio::test]
@@ -123,8 +123,8 @@ async fn body_declared_too_large_gets_413_unread() {
     for length in ["1001", "18446744073709551615"] {
         // Reading this body would never end.
         let headers = [JSON, ("content-length", length)];
-        let answer = timeout(TIMEOUT, client.send(Method::POST, PATH, &headers, Trickle::body())).await;
-        assert_eq!(answer.expect("a response").error(StatusCode::PAYLOAD_TOO_LARGE), "The request body is too large");
+        let response = timeout(TIMEOUT, client.send(Method::POST, PATH, &headers, Trickle::body())).await;
+        assert_eq!(response.expect("a response").error(StatusCode::PAYLOAD_TOO_LARGE), "The request body is too large");
     }
 }
 
@@ -159,9 +159,9 @@ async fn body_limit_is_the_setting() {
 #[tokio::test]
 async fn slow_body_gets_408_at_the_body_timeout() {
     let client = with_notes(|settings| settings.server.body_timeout_seconds = 1);
-    let answer = client.send(Method::POST, PATH, &[JSON], Trickle::body());
-    let answer = timeout(TIMEOUT, answer).await.expect("a response");
-    assert_eq!(answer.error(StatusCode::REQUEST_TIMEOUT), "The request body did not arrive in time");
+    let response = client.send(Method::POST, PATH, &[JSON], Trickle::body());
+    let response = timeout(TIMEOUT, response).await.expect("a response");
+    assert_eq!(response.error(StatusCode::REQUEST_TIMEOUT), "The request body did not arrive in time");
 }
 
 #[tokio::test]
@@ -169,11 +169,11 @@ async fn large_response_is_compressed_if_the_client_accepts_it() {
     let large = Router::new().route(PATH, get(async || Json(vec!["keel"; 1000])));
     let client = behind_the_stack(large, |_| {});
     let encoded = async |accepted: &str| {
-        let answer = client.send(Method::GET, PATH, &[("accept-encoding", accepted)], Body::empty()).await;
-        let encoding = answer.header("content-encoding").to_owned();
-        let varies = |name: &str| answer.headers.get_all("vary").iter().any(|value| value == name);
-        assert!(varies("origin") && varies("accept-encoding"), "{answer:?}");
-        assert_eq!(answer.expect(StatusCode::OK).body.len() < 1000, !encoding.is_empty());
+        let response = client.send(Method::GET, PATH, &[("accept-encoding", accepted)], Body::empty()).await;
+        let encoding = response.header("content-encoding").to_owned();
+        let varies = |name: &str| response.headers.get_all("vary").iter().any(|value| value == name);
+        assert!(varies("origin") && varies("accept-encoding"), "{response:?}");
+        assert_eq!(response.expect(StatusCode::OK).body.len() < 1000, !encoding.is_empty());
         encoding
     };
     assert_eq!(encoded("gzip").await, "gzip");
@@ -186,15 +186,15 @@ async fn large_response_is_compressed_if_the_client_accepts_it() {
 #[tokio::test]
 async fn small_response_is_not_compressed() {
     let app = TestApp::start().await;
-    let answer = app.anonymous().send(Method::GET, "/", &[("accept-encoding", "gzip, br")], Body::empty()).await;
-    assert!(!answer.headers.contains_key("content-encoding"));
+    let response = app.anonymous().send(Method::GET, "/", &[("accept-encoding", "gzip, br")], Body::empty()).await;
+    assert!(!response.headers.contains_key("content-encoding"));
 }
 
 #[tokio::test]
 async fn response_with_an_etag_is_not_compressed() {
     let handler = async || ([("etag", "\"1\"")], "kettle".repeat(1000));
     let client = behind_the_stack(Router::new().route(PATH, get(handler)), |_| {});
-    let answer = client.send(Method::GET, PATH, &[("accept-encoding", "gzip, br")], Body::empty()).await;
-    assert!(!answer.headers.contains_key("content-encoding"));
-    assert_eq!(answer.expect(StatusCode::OK).body.len(), 6000);
+    let response = client.send(Method::GET, PATH, &[("accept-encoding", "gzip, br")], Body::empty()).await;
+    assert!(!response.headers.contains_key("content-encoding"));
+    assert_eq!(response.expect(StatusCode::OK).body.len(), 6000);
 }

@@ -72,8 +72,8 @@ async fn if_none_match_with_the_current_etag_gets_304() {
         ann.send(axum::http::Method::GET, &path, &[("if-none-match", known)], axum::body::Body::empty()).await
     };
     for known in [etag.as_str(), "*", &format!("\"0\", W/{etag}")] {
-        let answer = get(known).await.expect(StatusCode::NOT_MODIFIED);
-        assert_eq!((answer.body.len(), answer.header("etag")), (0, etag.as_str()), "{known}");
+        let response = get(known).await.expect(StatusCode::NOT_MODIFIED);
+        assert_eq!((response.body.len(), response.header("etag")), (0, etag.as_str()), "{known}");
     }
     assert_eq!(get("\"0\"").await.expect(StatusCode::OK).header("etag"), etag);
     ann.patch(&path, json!({ "title": "y" })).await.ok::<ItemRead>();

@@ -67,12 +67,12 @@ async fn listener_that_disconnects_is_forgotten_without_a_message() {
     let mut chat = Chat::enter(server.address, token, "kitchen").await;
     drop(Events::enter(server.address, token, "kitchen").await);
     chat.hears_nothing().await;
-    let gone = async {
+    let forgotten = async {
         // It is noticed at the next write at the latest.
         while app.state.hub.connections() > 1 {
             app.state.hub.publish("kitchen", "x");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(crate::support::socket::TIMEOUT, gone).await.expect("the listener is forgotten");
+    tokio::time::timeout(crate::support::socket::TIMEOUT, forgotten).await.expect("the listener is forgotten");
 }

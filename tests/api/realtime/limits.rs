@@ -90,17 +90,17 @@ async fn socket_without_pongs_is_closed_with_1011() {
     let (server, ann) = (app.listen().await, app.user("ann").await);
     let token = ann.token.as_ref().unwrap();
     let before = Instant::now();
-    let mut answers = Chat::enter(server.address, token, "kitchen").await;
+    let mut responsive = Chat::enter(server.address, token, "kitchen").await;
     let mut silent = Chat::enter(server.address, token, "kitchen").await;
     // It sends a message, but no pong.
     silent.say("hello").await;
-    assert_eq!(answers.hear().await, "Message: hello");
-    // The library answers pings while it waits.
-    assert_eq!(answers.hear().await, "A client disconnected");
+    assert_eq!(responsive.hear().await, "Message: hello");
+    // The library responds to pings while it waits.
+    assert_eq!(responsive.hear().await, "A client disconnected");
     let waited = before.elapsed();
     assert!((Duration::from_secs(2)..Duration::from_secs(6)).contains(&waited), "{waited:?}");
-    answers.say("still here").await;
-    assert_eq!(answers.hear().await, "Message: still here");
+    responsive.say("still here").await;
+    assert_eq!(responsive.hear().await, "Message: still here");
     assert_eq!(silent.closed().await, (1011, "ping timeout".to_owned()));
 }
 
@@ -165,12 +165,12 @@ async fn many_disconnects_at_once_close_no_other_connection() {
         leave.push(Chat::enter(server.address, token, "kitchen").await);
     }
     drop(leave);
-    let gone = async {
+    let closed = async {
         while app.state.hub.connections() > 1 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(TIMEOUT, gone).await.expect("the connections are gone");
+    timeout(TIMEOUT, closed).await.expect("the connections are closed");
     stays.say("still here").await;
     let mut heard = stays.hear().await;
     assert_eq!(heard, "A client disconnected");

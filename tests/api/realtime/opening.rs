@@ -110,9 +110,9 @@ async fn request_without_a_handshake_is_a_426() {
         let mut socket = server.connect().await;
         let head = format!("Host: testserver\r\nAuthorization: Bearer {token}\r\n{handshake}");
         socket.send(format!("GET /api/v1/ws HTTP/1.1\r\n{head}\r\n")).await;
-        let answer = socket.answer().await;
-        assert_eq!(answer.status, 426, "{handshake}");
-        assert_eq!(answer.header("upgrade"), Some("websocket"));
+        let response = socket.response().await;
+        assert_eq!(response.status, 426, "{handshake}");
+        assert_eq!(response.header("upgrade"), Some("websocket"));
         // The connection still serves requests.
         assert_eq!(socket.get("/health/live").await.status, 200);
     }

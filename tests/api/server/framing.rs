@@ -48,7 +48,7 @@ async fn transfer_coding_before_chunked_is_refused() {
     {
         let mut client = server.connect().await;
         client.send(format!("POST /token HTTP/1.1\r\nHost: testserver\r\n{headers}\r\n0\r\n\r\n")).await;
-        assert_eq!(client.answer().await.status, 400, "{headers}");
+        assert_eq!(client.response().await.status, 400, "{headers}");
     }
 }
 
@@ -76,7 +76,7 @@ async fn headers_over_64_kib_or_100_are_a_431() {
     }
     let mut client = server.connect().await;
     client.send(format!("GET / HTTP/1.1\r\nHost: testserver\r\n{}\r\n", "X-Many: x\r\n".repeat(99))).await;
-    assert_eq!(client.answer().await.status, 200);
+    assert_eq!(client.response().await.status, 200);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{gated, patient, start};
+use super::{gated, long_timeouts, start};
 use crate::support::TestApp;
 use crate::support::socket::{Socket, TIMEOUT, TestServer};
 
@@ -27,7 +27,7 @@ async fn at_the_gate(server: &TestServer) -> Socket {
 #[tokio::test]
 async fn draining_process_is_not_ready_and_still_serves() {
     let app = TestApp::start().await;
-    let settings = patient(|settings| settings.drain_delay_seconds = 600);
+    let settings = long_timeouts(|settings| settings.drain_delay_seconds = 600);
     let server = TestServer::start(app.app.clone(), settings, app.state.readiness.clone()).await;
     assert_eq!(server.connect().await.get("/health/ready").await.status, 200);
     server.signal();
@@ -37,9 +37,9 @@ async fn draining_process_is_not_ready_and_still_serves() {
         }
     };
     timeout(TIMEOUT, drained).await.expect("the process drains");
-    let answer = server.connect().await.get("/health/ready").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE.as_u16());
-    assert!(answer.header("retry-after").is_some());
+    let response = server.connect().await.get("/health/ready").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE.as_u16());
+    assert!(response.header("retry-after").is_some());
     assert_eq!(server.connect().await.get("/health/live").await.status, 200);
     assert_eq!(server.connect().await.get("/").await.status, 200);
 }
@@ -61,7 +61,7 @@ async fn draining_process_closes_each_connection_with_its_next_response() {
 }
 
 #[tokio::test]
-async fn first_request_of_a_new_connection_is_answered() {
+async fn first_request_of_a_new_connection_gets_its_response() {
     let (router, mut gate) = gated();
     let server = start(router, |_| {}).await;
     let mut waiting = at_the_gate(&server).await;
@@ -69,10 +69,10 @@ async fn first_request_of_a_new_connection_is_answered() {
     let mut new = server.connect().await;
     server.signal();
     refuses_connections(&server).await;
-    let answer = new.get("/").await;
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    let response = new.get("/").await;
+    assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     gate.open();
-    assert_eq!(waiting.answer().await.status, 200);
+    assert_eq!(waiting.response().await.status, 200);
     server.ended().await;
 }
 
@@ -100,8 +100,8 @@ async fn request_in_flight_gets_its_response() {
     server.signal();
     refuses_connections(&server).await;
     gate.open();
-    let answer = client.answer().await;
-    assert_eq!((answer.body.as_slice(), answer.header("connection")), (&b"through"[..], Some("close")));
+    let response = client.response().await;
+    assert_eq!((response.body.as_slice(), response.header("connection")), (&b"through"[..], Some("close")));
     server.ended().await;
 }
 
@@ -170,6 +170,6 @@ async fn server_at_its_connection_limit_stops() {
     let _waiting = server.connect().await;
     server.signal();
     gate.open();
-    assert_eq!(client.answer().await.body, b"through");
+    assert_eq!(client.response().await.body, b"through");
     server.ended().await;
 }

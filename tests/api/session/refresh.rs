@@ -9,9 +9,9 @@ use keel::schemas::user::UserRead;
 use serde_json::json;
 
 use super::{again, is_over};
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
-async fn refresh(app: &TestApp, token: &str) -> Answer {
+async fn refresh(app: &TestApp, token: &str) -> Response {
     app.anonymous().post("/login/refresh", json!({ "refresh_token": token })).await
 }
 

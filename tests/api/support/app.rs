@@ -15,7 +15,7 @@ use keel::services::health;
 use keel::state::AppState;
 use serde_json::json;
 
-use super::client::{Answer, Client};
+use super::client::{Client, Response};
 use super::database::TestDatabase;
 use super::outbox::Outbox;
 use super::socket::TestServer;
@@ -148,7 +148,7 @@ impl TestApp {
     }
 
     /// The response to a login.
-    pub async fn log_in(&self, username: &str, password: &str) -> Answer {
+    pub async fn log_in(&self, username: &str, password: &str) -> Response {
         self.anonymous().form("/token", &[("username", username), ("password", password)]).await
     }
 

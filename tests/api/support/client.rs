@@ -1,4 +1,4 @@
-//! A client of the application. Every answer it gets is held against the OpenAPI document.
+//! A client of the application. Every response it gets is held against the OpenAPI document.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -31,38 +31,38 @@ impl Client {
         self.user.as_ref().expect("a client of a user").id
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, &[], Body::empty()).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, &[], Body::empty()).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> Response {
         self.json(Method::POST, path, body).await
     }
 
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub async fn put(&self, path: &str, body: Value) -> Response {
         self.json(Method::PUT, path, body).await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
         self.json(Method::PATCH, path, body).await
     }
 
-    pub async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+    pub async fn json(&self, method: Method, path: &str, body: Value) -> Response {
         self.send(method, path, &[("content-type", "application/json")], body.to_string().into()).await
     }
 
     /// Posts an HTML form, as OAuth2 requires.
-    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.send(Method::POST, path, &[("content-type", "application/x-www-form-urlencoded")], body.into()).await
     }
 
     /// Sends any request. The given headers replace the default ones.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Response {
         let path = full(path);
         let given = |name: &str| headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
         let mut request = Request::builder().method(&method).uri(&path);
@@ -81,16 +81,17 @@ impl Client {
     }
 
     /// Sends the request as it is, and checks the response against the document.
-    pub async fn request(&self, request: Request<Body>) -> Answer {
+    pub async fn request(&self, request: Request<Body>) -> Response {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         // An event stream does not end.
         let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream");
         let body = if is_stream { Bytes::new() } else { body.collect().await.unwrap().to_bytes() };
-        let answer = Answer { asked: format!("{method} {path}"), status: parts.status, headers: parts.headers, body };
-        document::check(&method, &path, &answer);
-        answer
+        let response =
+            Response { asked: format!("{method} {path}"), status: parts.status, headers: parts.headers, body };
+        document::check(&method, &path, &response);
+        response
     }
 }
 
@@ -106,7 +107,7 @@ fn full(path: &str) -> String {
 
 /// A response, read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub asked: String,
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -114,7 +115,7 @@ pub struct Answer {
 }
 
 #[expect(clippy::wrong_self_convention, reason = "a sentence: `ann.get(path).await.is_not_found()`")]
-impl Answer {
+impl Response {
     /// Asserts the status.
     #[track_caller]
     pub fn expect(self, status: StatusCode) -> Self {

@@ -68,7 +68,7 @@ impl TestDatabase {
         Self { url: url_of(&name), kind: Kind::Postgres { name } }
     }
 
-    /// How a test's application connects: patient, because the machine may be busy with other tests.
+    /// How a test's application connects: with long timeouts, because the machine may be busy with other tests.
     pub fn settings(&self) -> DatabaseSettings {
         settings(&self.url)
     }

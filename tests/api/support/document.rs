@@ -8,7 +8,7 @@ use jsonschema::Validator;
 use keel::routes::Dashboard;
 use serde_json::{Value, json};
 
-use super::client::Answer;
+use super::client::Response;
 
 /// The document with every operation that there is.
 pub static DOCUMENT: LazyLock<Value> =
@@ -37,37 +37,37 @@ pub fn operations() -> impl Iterator<Item = Operation> {
 
 /// Panics if the response is not as documented.
 #[track_caller]
-pub fn check(method: &Method, path: &str, answer: &Answer) {
+pub fn check(method: &Method, path: &str, response: &Response) {
     let Some(operation) = find(method, path) else { return };
-    let status = answer.status.as_u16();
-    let response = &operation.value["responses"][status.to_string()];
+    let status = response.status.as_u16();
+    let documented = &operation.value["responses"][status.to_string()];
     let may_be_off = ["utils", "private"].contains(&operation.value["tags"][0].as_str().unwrap_or_default());
     if may_be_off && status == 404 {
         return;
     }
-    if response.is_null() {
+    if documented.is_null() {
         assert!(
             BEFORE_THE_OPERATION.contains(&status),
             "{}: {status} is not documented: {}",
-            answer.asked,
-            String::from_utf8_lossy(&answer.body)
+            response.asked,
+            String::from_utf8_lossy(&response.body)
         );
         return;
     }
-    let schema = &response["content"]["application/json"]["schema"];
-    if let Some(media_type) = response["content"].as_object().and_then(|content| content.keys().next())
+    let schema = &documented["content"]["application/json"]["schema"];
+    if let Some(media_type) = documented["content"].as_object().and_then(|content| content.keys().next())
         && media_type != "application/json"
     {
-        assert!(answer.header("content-type").starts_with(media_type), "{}: not {media_type}", answer.asked);
+        assert!(response.header("content-type").starts_with(media_type), "{}: not {media_type}", response.asked);
     } else if schema.is_null() {
-        assert!(answer.body.is_empty(), "{}: {status} has a body that is not documented", answer.asked);
-    } else if answer.header("content-type") == "application/json" && method != Method::HEAD {
-        let body: Value = answer.read();
+        assert!(response.body.is_empty(), "{}: {status} has a body that is not documented", response.asked);
+    } else if response.header("content-type") == "application/json" && method != Method::HEAD {
+        let body: Value = response.read();
         let errors: Vec<String> = validator(schema).iter_errors(&body).map(|error| error.to_string()).collect();
-        assert!(errors.is_empty(), "{}: {status} does not match its schema: {errors:?}: {body}", answer.asked);
+        assert!(errors.is_empty(), "{}: {status} does not match its schema: {errors:?}: {body}", response.asked);
     }
-    for header in response["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
-        assert!(answer.headers.contains_key(header), "{}: {status} lacks {header}", answer.asked);
+    for header in documented["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
+        assert!(response.headers.contains_key(header), "{}: {status} lacks {header}", response.asked);
     }
 }
 

@@ -15,4 +15,4 @@ pub mod socket;
 pub mod websocket;
 
 pub use app::TestApp;
-pub use client::{Answer, Client};
+pub use client::{Client, Response};

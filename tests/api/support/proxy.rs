@@ -29,7 +29,7 @@ pub async fn cuttable(server: String) -> (SocketAddr, watch::Sender<bool>) {
     (address, is_open)
 }
 
-/// An address that leads to the server (`host:port`), whose answers are held back while the switch says so: what a
+/// An address that leads to the server (`host:port`), whose responses are held back while the switch says so: what a
 /// server looks like that was stopped, or lies behind a network that swallows everything.
 pub async fn freezable(server: String) -> (SocketAddr, watch::Sender<bool>) {
     let (is_frozen, watched) = watch::channel(false);
@@ -42,10 +42,10 @@ pub async fn freezable(server: String) -> (SocketAddr, watch::Sender<bool>) {
             tokio::spawn(async move {
                 let mut server = TcpStream::connect(server).await.unwrap();
                 let (mut questions, mut to_client) = client.split();
-                let (mut answers, mut to_server) = server.split();
+                let (mut responses, mut to_server) = server.split();
                 let back = async {
                     let mut bytes = vec![0; 64 * 1024];
-                    while let Ok(length @ 1..) = answers.read(&mut bytes).await {
+                    while let Ok(length @ 1..) = responses.read(&mut bytes).await {
                         let _ = frozen.wait_for(|frozen| !frozen).await;
                         if to_client.write_all(&bytes[..length]).await.is_err() {
                             break;

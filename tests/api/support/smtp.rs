@@ -84,7 +84,7 @@ pub fn message_id(mail: &str) -> String {
 async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: impl Fn(String)) -> std::io::Result<()> {
     let mut client = BufReader::new(client);
     let mut mail: Option<String> = None;
-    let mut answer = "220 test".to_owned();
+    let mut response = "220 test".to_owned();
     loop {
         let mood = *moods.borrow_and_update();
         match mood {
@@ -95,15 +95,15 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
             }
             Mood::Good | Mood::Forgetful | Mood::HangsAfterData | Mood::Strict | Mood::Locked => {}
         }
-        if !answer.is_empty() {
-            client.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        if !response.is_empty() {
+            client.write_all(format!("{response}\r\n").as_bytes()).await?;
         }
         let mut line = String::new();
         if client.read_line(&mut line).await? == 0 {
             return Ok(());
         }
         if let Some(text) = &mut mail {
-            answer.clear();
+            response.clear();
             if line == ".\r\n" {
                 if mood == Mood::HangsAfterData {
                     let _ = moods.changed().await;
@@ -113,14 +113,14 @@ async fn converse(client: TcpStream, mut moods: watch::Receiver<Mood>, take: imp
                 if *moods.borrow() == Mood::Forgetful {
                     return Ok(());
                 }
-                "250 taken".clone_into(&mut answer);
+                "250 taken".clone_into(&mut response);
             } else {
                 text.push_str(&line);
             }
             continue;
         }
         let command = line.split([' ', '\r']).next().unwrap_or_default().to_uppercase();
-        answer = match command.as_str() {
+        response = match command.as_str() {
             "MAIL" if mood == Mood::Locked => "535 who are you".to_owned(),
             "RCPT" if mood == Mood::Strict => "550 no such mailbox".to_owned(),
             "DATA" => {

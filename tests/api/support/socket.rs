@@ -14,7 +14,7 @@ use tokio::time::timeout;
 /// When a test gives up waiting for what must happen; far beyond what it takes.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server of `core::server`, on a port of its own.
+/// A server of `keel::server`, on a port of its own.
 pub struct TestServer {
     pub address: SocketAddr,
     signals: mpsc::Sender<()>,
@@ -63,28 +63,28 @@ impl Socket {
         let _ = self.0.write_all(bytes.as_ref()).await;
     }
 
-    /// `GET path`, and its answer.
-    pub async fn get(&mut self, path: &str) -> RawAnswer {
+    /// `GET path`, and its response.
+    pub async fn get(&mut self, path: &str) -> RawResponse {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: testserver\r\n\r\n")).await;
-        self.answer().await
+        self.response().await
     }
 
-    /// The next answer, of a length that its head tells.
-    pub async fn answer(&mut self) -> RawAnswer {
-        timeout(TIMEOUT, self.read_answer()).await.expect("an answer comes")
+    /// The next response, of a length that its head tells.
+    pub async fn response(&mut self) -> RawResponse {
+        timeout(TIMEOUT, self.read_response()).await.expect("a response comes")
     }
 
-    async fn read_answer(&mut self) -> RawAnswer {
+    async fn read_response(&mut self) -> RawResponse {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.0.read_u8().await.expect("an answer's head"));
+            head.push(self.0.read_u8().await.expect("a response's head"));
         }
         let head = String::from_utf8(head).unwrap().to_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = RawAnswer { status, head, body: Vec::new() };
-        answer.body.resize(answer.header("content-length").map_or(0, |length| length.parse().unwrap()), 0);
-        self.0.read_exact(&mut answer.body).await.expect("an answer's body");
-        answer
+        let mut response = RawResponse { status, head, body: Vec::new() };
+        response.body.resize(response.header("content-length").map_or(0, |length| length.parse().unwrap()), 0);
+        self.0.read_exact(&mut response.body).await.expect("a response's body");
+        response
     }
 
     /// Whatever the server still says, until it closes the connection.
@@ -96,15 +96,15 @@ impl Socket {
     }
 }
 
-/// An answer as it came over the wire; the head in lower case.
+/// A response as it came over the wire; the head in lower case.
 #[derive(Debug)]
-pub struct RawAnswer {
+pub struct RawResponse {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
-impl RawAnswer {
+impl RawResponse {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }

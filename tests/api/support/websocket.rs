@@ -25,9 +25,9 @@ impl Chat {
             request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let stream = TcpStream::connect(address).await.unwrap();
-        match timeout(TIMEOUT, client_async(request, stream)).await.expect("an answer comes") {
+        match timeout(TIMEOUT, client_async(request, stream)).await.expect("a response comes") {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
         }
     }
@@ -69,7 +69,7 @@ impl Chat {
             loop {
                 match self.0.next().await {
                     Some(Ok(Message::Close(Some(frame)))) => {
-                        // The library answers it, and the server then closes the connection.
+                        // The library responds to it, and the server then closes the connection.
                         while self.0.next().await.is_some() {}
                         return (frame.code.into(), frame.reason.to_string());
                     }
@@ -86,7 +86,7 @@ impl Chat {
 pub struct Events(Socket);
 
 impl Events {
-    /// Opens it; the head of the answer stands beside it.
+    /// Opens the stream. Returns it with the head of the response.
     pub async fn open(address: SocketAddr, path: &str, headers: &str) -> (Self, String) {
         let mut socket = Socket::connect(address).await;
         socket.send(format!("GET /api/v1{path} HTTP/1.1\r\nHost: testserver\r\n{headers}\r\n")).await;

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::email::refreshed;
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
-async fn delete_with(client: &Client, body: Value) -> Answer {
+async fn delete_with(client: &Client, body: Value) -> Response {
     client.json(Method::DELETE, "/users/me", body).await
 }
 

@@ -11,11 +11,11 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
-use crate::support::{Answer, Client, TestApp};
+use crate::support::{Client, Response, TestApp};
 
 const NEEDED: &str = "Log in again, or send current_password";
 
-async fn change(client: &Client, body: Value) -> Answer {
+async fn change(client: &Client, body: Value) -> Response {
     client.patch("/users/me", body).await
 }
 
@@ -56,8 +56,8 @@ async fn email_change_without_recent_login_needs_the_password() {
     assert_eq!(change(&ann, to("eve@example.org")).await.error(StatusCode::FORBIDDEN), NEEDED);
     let headers = [("content-type", "application/json"), ("accept", "application/problem+json")];
     let body = Body::from(to("eve@example.org").to_string());
-    let answer = ann.send(Method::PATCH, "/users/me", &headers, body).await;
-    assert_eq!(answer.read::<Value>()["code"], "recent_login_required");
+    let response = ann.send(Method::PATCH, "/users/me", &headers, body).await;
+    assert_eq!(response.read::<Value>()["code"], "recent_login_required");
     let wrong = with("eve@example.org", "kettle with a lid");
     assert_eq!(change(&ann, wrong).await.error(StatusCode::BAD_REQUEST), "Incorrect password");
     assert_eq!(change(&ann, with("eve@example.org", "")).await.problems(), ["body.current_password: string_too_short"]);
@@ -138,9 +138,9 @@ async fn email_change_counts_and_records_wrong_passwords() {
     ann.patch("/users/me/password", guess).await.error(StatusCode::TOO_MANY_REQUESTS);
     change(&ann, with("eve@example.com", PASSWORD)).await.error(StatusCode::TOO_MANY_REQUESTS);
 
-    let answer = root.get("/audit-events?kind=password_check_failed").await;
-    assert!(!String::from_utf8_lossy(&answer.body).contains("kettle"));
-    let page: AuditEventPage = answer.ok();
+    let response = root.get("/audit-events?kind=password_check_failed").await;
+    assert!(!String::from_utf8_lossy(&response.body).contains("kettle"));
+    let page: AuditEventPage = response.ok();
     assert_eq!(page.count, Some(5));
     for event in page.data {
         assert_eq!(event.kind, RecordedKind::Known(AuditKind::PasswordCheckFailed));

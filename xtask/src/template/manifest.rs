@@ -49,9 +49,9 @@ pub fn without_profiles(manifest: &str, packages: &BTreeSet<String>) -> Result<S
     for profile in ["dev", "release"] {
         let of_packages = document["profile"][profile].get_mut("package").and_then(Item::as_table_like_mut);
         let Some(table) = of_packages else { continue };
-        let gone: Vec<String> =
+        let removed: Vec<String> =
             table.iter().map(|(name, _)| name.to_owned()).filter(|name| !packages.contains(name)).collect();
-        for name in gone {
+        for name in removed {
             table.remove(&name);
         }
     }

@@ -97,14 +97,14 @@ pub fn cut(path: &Path, text: &str, kept: &BTreeSet<String>) -> Result<String> {
             }
         }
     }
-    // Where the last item is gone.
+    // Where the last item is removed.
     while out.len() < lines.len() && out.last().is_some_and(String::is_empty) {
         out.pop();
     }
     Ok(out.join("\n") + "\n")
 }
 
-/// Where an item between empty lines is gone, one empty line is enough.
+/// Where an item between empty lines is removed, one empty line is enough.
 fn skip_empty_line(out: &[String], lines: &[&str], index: &mut usize) {
     let is_empty_before = out.last().is_none_or(|line| line.trim().is_empty() || line.trim_end().ends_with('{'));
     if is_empty_before && lines.get(*index).is_some_and(|line| line.trim().is_empty()) {

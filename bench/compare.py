@@ -216,16 +216,17 @@ def write(report):
     Path(ROOT / "docs" / "performance.md").write_text(
         f"""# Performance
 
-Written by `just bench` on {time.strftime("%Y-%m-%d")}: {os.cpu_count()} cores ({cpu.group(1) if cpu else "unknown"}), shared by the services,
-PostgreSQL and `wrk -t1 -c{CONNECTIONS}`; medians of {ROUNDS} rounds of {SECONDS} seconds that alternate between the services. Compare the
-ratios: the absolute numbers depend on the machine.
+Written by `just bench` on {time.strftime("%Y-%m-%d")}: {os.cpu_count()} cores ({cpu.group(1) if cpu else "unknown"}),
+shared by the services, PostgreSQL and `wrk -t1 -c{CONNECTIONS}`; medians of {ROUNDS} rounds of {SECONDS} seconds that
+alternate between the services. Compare the ratios: the absolute numbers depend on the machine.
 
 {report}
 
 - *Keel* runs with its whole stack and `RUST_LOG=warn`, without rate limits.
-- *By hand* is `bench/reference.rs`: axum and sqlx on the same tables, the same bytes in every response, the headers of Keel's middleware with fixed values, no
-  middleware. *Tuned*, it keeps sessions for a second, as Keel does, and reads an item with its tags by one statement that SeaORM cannot express. *Plain*, it does what
-  most services do: it looks the session up for every request, and reads the tags of one item with a second statement.
+- *By hand* is `bench/reference.rs`: axum and sqlx on the same tables, the same bytes in every response, the headers of
+  Keel's middleware with fixed values, no middleware. *Tuned*, it keeps sessions for a second, as Keel does, and reads
+  an item with its tags by one statement that SeaORM cannot express. *Plain*, it does what most services do: it looks
+  the session up for every request, and reads the tags of one item with a second statement.
 - *FastAPI* is `bench/fastapi/main.py`: async SQLAlchemy with asyncpg, pydantic, uvloop and httptools.
 - A login is one argon2id hash (19 MiB, 2 iterations), which is nearly all of its time.
 """

@@ -31,8 +31,9 @@ impl BodyLimit {
 impl ValidateRequest<Body> for BodyLimit {
     type ResponseBody = Body;
 
-    /// Refuses a URI (414) or a declared body (413) that is too large, and unknown transfer codings (400). Any other body is limited while it is read:
-    /// `read_body` in `validation::json` returns 413 over the size and 408 over the time.
+    /// Refuses a URI (414) or a declared body (413) that is too large, and unknown transfer codings (400). Any other
+    /// body is limited while it is read: `read_body` in `validation::json` returns 413 over the size and 408 over the
+    /// time.
     fn validate(&mut self, request: &mut Request<Body>) -> Result<(), Response> {
         if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES) {
             return Err(Error::UriTooLong.into_response());

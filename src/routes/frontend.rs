@@ -109,7 +109,8 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     accepted.flat_map(|value| value.split(',')).any(|range| range.trim().starts_with("text/html"))
 }
 
-/// Whether a file or a page may be at this path: not one of the API, not a hidden file, and none that leaves the folder.
+/// Whether a file or a page may be at this path: not one of the API, not a hidden file, and none that leaves the
+/// folder.
 fn may_be_served(path: &str) -> bool {
     let Ok(path) = percent_decode_str(path).decode_utf8() else { return false };
     let is_reserved = RESERVED
@@ -121,8 +122,8 @@ fn may_be_served(path: &str) -> bool {
     !is_reserved && path.len() <= MAX_PATH_BYTES && path.split('/').all(is_file_name)
 }
 
-/// Whether a file's name ends with eight characters of a hash, as bundlers write them: `index-CxpDudTf.js`. When in doubt
-/// it does not, and the browser asks each time.
+/// Whether a file's name ends with eight characters of a hash, as bundlers write them: `index-CxpDudTf.js`. When in
+/// doubt it does not, and the browser asks each time.
 fn has_hash(path: &str) -> bool {
     let Some((stem, _extension)) = path.rsplit_once('.') else { return false };
     let Some((name, hash)) = stem.len().checked_sub(8).and_then(|at| stem.split_at_checked(at)) else { return false };

@@ -102,8 +102,8 @@ async fn accept(
     }
 }
 
-/// The connections in the system's queue. Read with the system's own call: tokio's could report an empty queue before it
-/// has heard of the last connections.
+/// The connections in the system's queue. Read with the system's own call: tokio's could report an empty queue before
+/// it has heard of the last connections.
 fn queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, Peer)> {
     let listener = listener.into_std().ok();
     std::iter::from_fn(move || {
@@ -129,8 +129,8 @@ struct Writes {
 /// meanwhile: hyper drops the requests of a closed connection. A page that sends a form and is left at once would lose
 /// the form, or not, depending on the moment.
 ///
-/// While the process drains, the response closes the connection. Otherwise a proxy might use the connection again at the
-/// moment at which the server closes it.
+/// While the process drains, the response closes the connection. Otherwise a proxy might use the connection again at
+/// the moment at which the server closes it.
 async fn respond(app: App, request: Request<Body>, writes: Writes, readiness: Readiness) -> io::Result<Response<Body>> {
     let is_safe = request.method().is_safe();
     let response = app.oneshot(request);

@@ -19,9 +19,9 @@
 //! 1. **the document**: `schemars` reads the fields, their comments and the `validate` attributes. `documented!` and
 //!    `documented_parameters!` put the result into the OpenAPI document (`schema/document.rs`).
 //! 2. **the fast path**: a valid request costs one typed deserialisation and one `validate()`, and nothing else.
-//! 3. **complete errors**: only a refused request is read again, as untyped JSON, and checked against the JSON Schema of
-//!    the same type ([`schema::problems`]). That lists every problem at once, located and named as FastAPI does it. What
-//!    only `validate()` finds, such as a broken rule over two members, is added.
+//! 3. **complete errors**: only a refused request is read again, as untyped JSON, and checked against the JSON Schema
+//!    of the same type ([`schema::problems`]). That lists every problem at once, located and named as FastAPI does it.
+//!    What only `validate()` finds, such as a broken rule over two members, is added.
 //!
 //! # The two paths agree
 //! What the typed path accepts, the schema has to accept, and the other way round. Where serde and JSON Schema differ by

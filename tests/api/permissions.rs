@@ -23,7 +23,8 @@ pub struct Permissions {
 pub struct Row {
     /// The operation's id in the document.
     operation: &'static str,
-    /// A query instead, if it begins with `?`. May contain placeholders, and the owner's tokens: `REFRESH`, `RESET_TOKEN`, `VERIFY_TOKEN`.
+    /// A query instead, if it begins with `?`. May contain placeholders, and the owner's tokens: `REFRESH`,
+    /// `RESET_TOKEN`, `VERIFY_TOKEN`.
     body: &'static str,
     /// The status for an anonymous caller, the owner, another user and a superuser.
     statuses: [u16; 4],

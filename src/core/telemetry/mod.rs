@@ -54,8 +54,8 @@ impl Drop for Telemetry {
     }
 }
 
-/// A filter that is asked for each event that it may enable. If the answers were cached, as those of `filter_fn`, an event
-/// would be lost whenever the driver has just asked whether another level is enabled:
+/// A filter that is asked for each event that it may enable. If the answers were cached, as those of `filter_fn`, an
+/// event would be lost whenever the driver has just asked whether another level is enabled:
 /// <https://github.com/tokio-rs/tracing/issues/2519>.
 fn by_metadata<S>(most_verbose: LevelFilter, is_enabled: fn(&Metadata<'_>) -> bool) -> impl Filter<S> {
     dynamic_filter_fn(move |metadata, _| is_enabled(metadata))

@@ -76,7 +76,8 @@ pub fn continue_trace(span: &Span, headers: &HeaderMap) {
 }
 
 // only with jobs
-/// The same for a job whose `traceparent` was stored: its span becomes that of a consumer, which the field `otel.kind` says.
+/// The same for a job whose `traceparent` was stored: its span becomes that of a consumer, which the field `otel.kind`
+/// says.
 pub fn continue_stored_trace(span: &Span, traceparent: Option<&str>) {
     let mut headers = HeaderMap::new();
     if let Some(Ok(value)) = traceparent.map(str::parse) {

@@ -107,8 +107,8 @@ async fn record_use(accounts: &AccountContext, client: &Client, key: &Model, now
 /// A key outlives the session, so it needs a recent login or the password.
 ///
 /// # Errors
-/// 400 for a wrong password; 401 if the user is not active any more, or the session has ended; 403 without a password or
-/// recent login, or for scopes that the session does not have; 422 for a lifetime over `auth.api_key_max_days`.
+/// 400 for a wrong password; 401 if the user is not active any more, or the session has ended; 403 without a password
+/// or recent login, or for scopes that the session does not have; 422 for a lifetime over `auth.api_key_max_days`.
 pub async fn create(
     accounts: &AccountContext,
     caller: SessionUser<'_>,

@@ -30,7 +30,8 @@ pub fn quota_of_login(user: Option<&User>, name: &str) -> String {
     user.map_or_else(|| format!("name:{name}"), |user| quota_of_user(user.id))
 }
 
-/// Opens a session for the user that [`find_by_login`](super::user::find_by_login) has found by the name in the form, if there is one.
+/// Opens a session for the user that [`find_by_login`](super::user::find_by_login) has found by the name in the form,
+/// if there is one.
 ///
 /// # Errors
 /// [`Error::InvalidGrant`] if the user is unknown or inactive, or the password is wrong, after the same work;

@@ -127,7 +127,8 @@ fn is_decimal(rules: &Value) -> bool {
     rules["format"] == "decimal"
 }
 
-/// A text that is no decimal, or has too many places. [`read_text`](super::read_text) has turned plain ones into numbers.
+/// A text that is no decimal, or has too many places. [`read_text`](super::read_text) has turned plain ones into
+/// numbers.
 fn wrong_decimal(loc: Vec<Loc>, rules: &Value, text: &str) -> Problem {
     if is_infinite(text) {
         return not_finite(loc);

@@ -100,11 +100,11 @@ fn env_example_names_every_setting() {
 /// The page `docs/configuration.md`.
 fn configuration_page() -> String {
     let mut page = "# Configuration\n\n\
-        Generated from `config/default.toml` by the tests: `UPDATE_DOCS=1 cargo test --test api configuration_page` writes it \
-        again.\n\n\
-        Later layers override earlier ones: `config/default.toml`, `config/{APP_ENV}.toml`, `config/local.toml`, `.env`, \
-        the environment. The variable of a key is `APP__SECTION__KEY`: `APP__SERVER__PORT=9000` sets `server.port`. A \
-        list is separated by commas. An unknown key or an invalid value stops the start.\n"
+        Generated from `config/default.toml` by the tests:\n\
+        `UPDATE_DOCS=1 cargo test --test api configuration_page` writes it again.\n\n\
+        Later layers override earlier ones: `config/default.toml`, `config/{APP_ENV}.toml`, `config/local.toml`,\n\
+        `.env`, the environment. The variable of a key is `APP__SECTION__KEY`: `APP__SERVER__PORT=9000` sets\n\
+        `server.port`. A list is separated by commas. An unknown key or an invalid value stops the start.\n"
         .to_owned();
     let settings = Setting::all();
     let environments = ["development", "production"];

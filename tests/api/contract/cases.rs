@@ -241,7 +241,8 @@ fn formatted(rules: &Rules, format: &str) -> Vec<(Value, bool)> {
         "uuid" => NO_UUIDS.iter().map(|text| json!(text)).collect(),
         "int32" => vec![json!(i64::from(i32::MAX) + 1), json!(i64::from(i32::MIN) - 1)],
         "int64" => vec![json!(i64::MAX.unsigned_abs() + 1)],
-        // Decimals have a pattern and small integers have bounds, which are tried elsewhere. `password` is a hint for forms.
+        // Decimals have a pattern and small integers have bounds, which are tried elsewhere. `password` is a hint for
+        // forms.
         "decimal" | "uint8" | "uint16" | "uint32" | "uint64" | "int8" | "int16" | "password" => Vec::new(),
         unknown => panic!("the walker does not know the format '{unknown}': teach it, or it goes untested"),
     };

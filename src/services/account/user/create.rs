@@ -49,8 +49,8 @@ pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegis
     Ok(user.into())
 }
 
-/// Creates a user as a superuser. The address counts as verified. A mail invites the user to choose a password, unless the
-/// user may not log in yet.
+/// Creates a user as a superuser. The address counts as verified. A mail invites the user to choose a password, unless
+/// the user may not log in yet.
 ///
 /// # Errors
 /// 409 when email or username are taken; 422 for a weak password, and for another request under the same key.

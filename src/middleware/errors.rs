@@ -31,26 +31,11 @@ struct ProblemDetails<'a> {
     errors: &'a [Problem],
 }
 
-/// The format of error bodies.
-#[derive(Clone, Copy)]
-enum Format {
-    /// `{"detail": …}`
-    FastApi,
-    /// `application/problem+json`
-    ProblemDetails,
-}
-
-impl Format {
-    /// Problem details for clients that name them in `Accept`, FastAPI's shape for all others.
-    fn accepted_by(headers: &HeaderMap) -> Self {
-        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut essences = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
-        if essences.any(|essence| essence.trim().eq_ignore_ascii_case(PROBLEM_JSON)) {
-            Self::ProblemDetails
-        } else {
-            Self::FastApi
-        }
-    }
+/// Whether the client asks for problem details, by naming them in `Accept`. All others get FastAPI's shape.
+fn accepts_problem_details(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut essences = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+    essences.any(|essence| essence.trim().eq_ignore_ascii_case(PROBLEM_JSON))
 }
 
 /// The layer: every request runs [`render_error`]. `from_fn` would be shorter, but would put all layers below it into
@@ -72,7 +57,7 @@ where
     S: Service<Request, Response = Response<B>, Error = Infallible>,
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let format = Format::accepted_by(request.headers());
+    let accepts_problem_details = accepts_problem_details(request.headers());
     let request_id = request.headers().get(REQUEST_ID).cloned();
     let mut response = inner.oneshot(request).await?.map(Body::new);
     let status = response.status();
@@ -86,9 +71,10 @@ where
     };
     let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
     log(&error, request_id);
-    let (body, media_type) = match format {
-        Format::FastApi => (fastapi(&error), "application/json"),
-        Format::ProblemDetails => (problem_details(&error, status, request_id), PROBLEM_JSON),
+    let (body, media_type) = if accepts_problem_details {
+        (problem_details(&error, status, request_id), PROBLEM_JSON)
+    } else {
+        (fastapi(&error), "application/json")
     };
     *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();
@@ -131,7 +117,7 @@ fn problem_details(error: &Error, status: StatusCode, request_id: &str) -> Vec<u
     let errors = if let Error::Invalid(problems) = error { problems.as_slice() } else { &[] };
     let details = ProblemDetails {
         r#type: "about:blank",
-        title: title(status),
+        title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),
         detail: error.to_string(),
         code,
@@ -139,8 +125,4 @@ fn problem_details(error: &Error, status: StatusCode, request_id: &str) -> Vec<u
         errors,
     };
     serde_json::to_vec(&details).unwrap_or_default()
-}
-
-fn title(status: StatusCode) -> &'static str {
-    status.canonical_reason().unwrap_or("Error")
 }

@@ -10,35 +10,20 @@ use http_body_util::BodyExt;
 
 use super::matched_route::MatchedRoute;
 use super::request_log::method_name;
+use crate::core::telemetry::Counted;
 
 /// Measures the time until the response starts, by method, route and status, and counts requests in flight and the
 /// bytes of responses.
 pub(super) async fn measure(mut request: Request, next: Next) -> Response {
     let (start, method, route) = (Instant::now(), method_name(request.method()), MatchedRoute::default());
     request.extensions_mut().insert(route.clone());
-    let active = Active::new();
+    let active = Counted::new(metrics::gauge!("http_server_active_requests"));
     let response = next.run(request).await;
     drop(active);
     let (route, status) = (route.label(), response.status().as_str().to_owned());
     let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
     metrics::histogram!("http_server_request_duration_seconds", &labels).record(start.elapsed());
     count_bytes(response, route)
-}
-
-/// A request in flight, until it is dropped: also when the client disconnects.
-struct Active;
-
-impl Active {
-    fn new() -> Self {
-        metrics::gauge!("http_server_active_requests").increment(1);
-        Self
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        metrics::gauge!("http_server_active_requests").decrement(1);
-    }
 }
 
 fn count_bytes(response: Response, route: String) -> Response {

@@ -1,8 +1,6 @@
 //! One connection, as the hub sees it.
 
-use std::sync::OnceLock;
-
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{SetOnce, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::close_reason::CloseReason;
@@ -16,13 +14,12 @@ pub(super) struct Connection {
     pub principal: SocketPrincipal,
     pub room: String,
     queue: mpsc::Sender<Utf8Bytes>,
-    close_reason: OnceLock<CloseReason>,
-    closed: Notify,
+    close_reason: SetOnce<CloseReason>,
 }
 
 impl Connection {
     pub fn new(principal: SocketPrincipal, room: String, queue: mpsc::Sender<Utf8Bytes>) -> Self {
-        Self { principal, room, queue, close_reason: OnceLock::new(), closed: Notify::new() }
+        Self { principal, room, queue, close_reason: SetOnce::new() }
     }
 
     /// Queues the text. Returns false when the queue is full. That a client disconnected is dropped when the queue is
@@ -36,18 +33,12 @@ impl Connection {
 
     /// Asks the task of the connection to close it. The first reason counts.
     pub fn close(&self, reason: CloseReason) {
-        if self.close_reason.set(reason).is_ok() {
-            self.closed.notify_one();
-        }
+        // Fails when there is a reason already.
+        let _ = self.close_reason.set(reason);
     }
 
-    /// Waits for [`Self::close`]. Only the task of the connection may wait.
+    /// Waits for [`Self::close`].
     pub async fn closed(&self) -> CloseReason {
-        loop {
-            if let Some(reason) = self.close_reason.get() {
-                return *reason;
-            }
-            self.closed.notified().await;
-        }
+        *self.close_reason.wait().await
     }
 }

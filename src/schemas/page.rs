@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Datelike, Utc};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -68,7 +68,8 @@ impl<T> Page<T> {
 
 /// The position of an entry in a list: the key that the list is sorted by, and the entry's id. Opaque to clients, but
 /// neither secret nor signed: it says where to continue, never what the caller may see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline, description = "", extend("format" = "cursor"))]
 pub struct Cursor(String);
 
 impl Cursor {
@@ -86,20 +87,6 @@ impl Cursor {
         let decoded = URL_SAFE_NO_PAD.decode(&self.0).ok()?;
         let (cursor_order, key, id) = serde_json::from_slice::<(String, K, Uuid)>(&decoded).ok()?;
         (cursor_order == order && key.is_storable()).then_some((key, id))
-    }
-}
-
-impl JsonSchema for Cursor {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Cursor".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "cursor" })
     }
 }
 

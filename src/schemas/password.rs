@@ -1,16 +1,16 @@
 //! Passwords. `Debug` does not print them.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::text::LINE;
 
 /// A password of `MIN` to 128 characters of any script, without control characters.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", with = "String")]
+#[schemars(extend("format" = "password", "minLength" = MIN, "maxLength" = MAX, "pattern" = LINE.as_str()))]
 pub struct PasswordText<const MIN: usize>(SecretString);
 
 /// A new password. Weak ones, and those that contain the user's name or email, are rejected when the hash is made:
@@ -40,21 +40,5 @@ impl<const MIN: usize> TryFrom<String> for PasswordText<MIN> {
         } else {
             Err("not a valid password")
         }
-    }
-}
-
-impl<const MIN: usize> JsonSchema for PasswordText<MIN> {
-    fn schema_name() -> Cow<'static, str> {
-        "Password".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string", "format": "password", "minLength": MIN, "maxLength": MAX, "pattern": LINE.as_str(),
-        })
     }
 }

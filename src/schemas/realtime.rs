@@ -1,10 +1,9 @@
 //! The parameters of `/ws` and `/events`.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
@@ -14,8 +13,9 @@ use crate::validation::schema::documented_parameters;
 static ROOM: LazyLock<Regex> = LazyLock::new(|| text::pattern("^[a-zA-Z0-9_-]*$"));
 
 /// The name of a room: 1 to 64 of `[a-zA-Z0-9_-]`. A room exists while clients are connected to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", extend("minLength" = Self::MIN, "maxLength" = Self::MAX, "pattern" = ROOM.as_str()))]
 pub struct Room(String);
 
 impl Room {
@@ -44,20 +44,6 @@ impl TryFrom<String> for Room {
         } else {
             Err("not a valid room")
         }
-    }
-}
-
-impl JsonSchema for Room {
-    fn schema_name() -> Cow<'static, str> {
-        "Room".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": Self::MIN, "maxLength": Self::MAX, "pattern": ROOM.as_str() })
     }
 }
 

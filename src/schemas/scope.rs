@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// No scope: any valid token is enough.
@@ -32,8 +32,9 @@ pub const SCOPES: &[(&str, u32, &str)] = &[
 ];
 
 /// A set of scopes. Its text form is names separated by spaces: `me users`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Cow<str>", into = "String")]
+#[schemars(inline, description = "", with = "String", extend("pattern" = pattern(ANY, false)))]
 pub struct Scopes(u32);
 
 impl Scopes {
@@ -105,31 +106,18 @@ impl From<Scopes> for String {
     }
 }
 
-/// A pattern for any number of these names, separated by spaces.
-fn pattern(names: &[&str], at_least_one: bool) -> String {
+/// A pattern for any number of scopes, separated by spaces.
+fn pattern(without: u32, at_least_one: bool) -> String {
+    let names: Vec<&str> = SCOPES.iter().filter(|(_, scope, _)| *scope != without).map(|(name, ..)| *name).collect();
     let names = names.join("|");
     format!("^ *(({names})( +({names}))*){} *$", if at_least_one { "" } else { "?" })
 }
 
-impl JsonSchema for Scopes {
-    fn schema_name() -> Cow<'static, str> {
-        "Scopes".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = SCOPES.iter().map(|(name, ..)| *name).collect();
-        json_schema!({ "type": "string", "pattern": pattern(&names, false) })
-    }
-}
-
 // only with api_keys
 /// The scopes of an API key: at least one, and never `me`, because the account itself needs a login.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(try_from = "Cow<str>")]
+#[schemars(inline, description = "", with = "String", extend("pattern" = pattern(ME, true)))]
 pub struct KeyScopes(Scopes);
 
 // only with api_keys
@@ -146,21 +134,5 @@ impl TryFrom<Cow<'_, str>> for KeyScopes {
     fn try_from(text: Cow<'_, str>) -> Result<Self, Self::Error> {
         let scopes = Scopes::try_from(text)?;
         if scopes.is_empty() || scopes.allow(ME) { Err("not a scope of an API key") } else { Ok(Self(scopes)) }
-    }
-}
-
-// only with api_keys
-impl JsonSchema for KeyScopes {
-    fn schema_name() -> Cow<'static, str> {
-        "KeyScopes".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = SCOPES.iter().filter(|(_, scope, _)| *scope != ME).map(|(name, ..)| *name).collect();
-        json_schema!({ "type": "string", "pattern": pattern(&names, true) })
     }
 }

@@ -1,10 +1,9 @@
 //! Types for text with rules that several schemas share. Every value of such a type is valid.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::validation::schema::is_email;
@@ -21,8 +20,9 @@ pub(super) fn pattern(text: &str) -> Regex {
 }
 
 /// An email address of at most 255 characters. Stored as entered, unique ignoring case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", extend("format" = "email", "maxLength" = Self::MAX))]
 pub struct Email(String);
 
 impl Email {
@@ -52,23 +52,10 @@ impl TryFrom<String> for Email {
     }
 }
 
-impl JsonSchema for Email {
-    fn schema_name() -> Cow<'static, str> {
-        "Email".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "email", "maxLength": Self::MAX })
-    }
-}
-
 /// A username: 3 to 50 characters of `[a-zA-Z0-9_-]`, unique ignoring case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", extend("minLength" = Self::MIN, "maxLength" = Self::MAX, "pattern" = USERNAME.as_str()))]
 pub struct Username(String);
 
 impl Username {
@@ -109,23 +96,10 @@ impl TryFrom<String> for Username {
     }
 }
 
-impl JsonSchema for Username {
-    fn schema_name() -> Cow<'static, str> {
-        "Username".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": Self::MIN, "maxLength": Self::MAX, "pattern": USERNAME.as_str() })
-    }
-}
-
 /// A tag: one line of 1 to 30 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", extend("minLength" = 1, "maxLength" = Self::MAX, "pattern" = LINE.as_str()))]
 pub struct Tag(String);
 
 impl Tag {
@@ -147,19 +121,5 @@ impl TryFrom<String> for Tag {
         } else {
             Err("not a valid tag")
         }
-    }
-}
-
-impl JsonSchema for Tag {
-    fn schema_name() -> Cow<'static, str> {
-        "Tag".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "maxLength": Self::MAX, "pattern": LINE.as_str() })
     }
 }

@@ -1,17 +1,16 @@
 //! Dates and times in requests. `chrono` alone accepts more than RFC 3339 allows, such as `2026-1-1 0:0:0Z`; these
 //! types accept exactly what the document says. Responses can use `chrono`'s types.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::validation::schema::{parse_date, parse_date_time};
 
 /// A point in time: `2026-01-31T12:00:00Z`. Truncated to microseconds, which both databases can store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", with = "DateTime<Utc>")]
 pub struct Timestamp(DateTime<Utc>);
 
 impl TryFrom<String> for Timestamp {
@@ -28,23 +27,10 @@ impl From<Timestamp> for DateTime<Utc> {
     }
 }
 
-impl JsonSchema for Timestamp {
-    fn schema_name() -> Cow<'static, str> {
-        "Timestamp".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        DateTime::<Utc>::json_schema(generator)
-    }
-}
-
 /// A day: `2026-01-31`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, description = "", with = "NaiveDate")]
 pub struct Date(NaiveDate);
 
 impl TryFrom<String> for Date {
@@ -58,19 +44,5 @@ impl TryFrom<String> for Date {
 impl From<Date> for NaiveDate {
     fn from(Date(date): Date) -> Self {
         date
-    }
-}
-
-impl JsonSchema for Date {
-    fn schema_name() -> Cow<'static, str> {
-        "Date".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        NaiveDate::json_schema(generator)
     }
 }

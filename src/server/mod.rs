@@ -30,6 +30,7 @@ pub use readiness::{Dependencies, Readiness};
 pub use shutdown::shut_down;
 
 use crate::core::config::ServerSettings;
+use crate::core::telemetry::Counted;
 
 /// The whole application: what the server calls for each request.
 pub type App = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -51,10 +52,8 @@ pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, re
         let writes = Writes { tasks: connections.clone(), permit: Arc::new(permit) };
         let connection = serve_connection(stream, peer, app.clone(), settings.clone(), readiness.clone(), writes);
         connections.spawn(async move {
-            let open = metrics::gauge!("http_server_connections");
-            open.increment(1);
+            let _open = Counted::new(metrics::gauge!("http_server_connections"));
             connection.await;
-            open.decrement(1);
         });
     };
     let mut stopping = pin!(readiness.stopping());

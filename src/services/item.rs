@@ -114,16 +114,8 @@ fn filtered(select: Select<Entity>, filter: ItemFilter) -> Select<Entity> {
 
 /// A pattern for texts that contain this one, in lower case. The wildcards of LIKE are escaped.
 fn like_pattern(text: &str) -> LikeExpr {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    LikeExpr::new(pattern).escape('\\')
+    let escaped = text.to_ascii_lowercase().replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }
 
 /// The sort key of an item without a price, which counts as the most expensive.

@@ -10,6 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use zxcvbn::{Score, zxcvbn};
 
 use crate::core::config::AuthSettings;
+use crate::core::telemetry::Counted;
 
 /// Passwords that may wait for their hash. Two cores hash about a hundred in a second.
 const MAX_WAITING: usize = 1000;
@@ -134,36 +135,16 @@ impl Passwords {
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let place = self.0.queue.try_acquire().map_err(|_| HashError::Overloaded)?;
-        let waiting = Counted::in_state("waiting"); // only with observability
+        let waiting = Counted::new(metrics::gauge!("password_hashes", "state" => "waiting")); // only with observability
         let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(HashError::new)?;
         drop((waiting, place));
-        let running = Counted::in_state("running"); // only with observability
+        let running = Counted::new(metrics::gauge!("password_hashes", "state" => "running")); // only with observability
         let work = move || {
             // Held until the hash is done: an aborted request must not admit another hash meanwhile.
             let _held = (permit, running);
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(HashError::new)
-    }
-}
-
-// only with observability
-/// A hash that is waiting or running, in the metrics until it is dropped.
-struct Counted(metrics::Gauge);
-
-// only with observability
-impl Counted {
-    fn in_state(state: &'static str) -> Self {
-        let gauge = metrics::gauge!("password_hashes", "state" => state);
-        gauge.increment(1);
-        Self(gauge)
-    }
-}
-
-// only with observability
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.decrement(1);
     }
 }
 

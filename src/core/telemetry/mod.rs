@@ -40,6 +40,27 @@ pub fn milliseconds(time: Duration) -> f64 {
 }
 
 // only with observability
+/// Counts as one in a gauge until it is dropped, also when a task panics or a client disconnects.
+pub struct Counted(metrics::Gauge);
+
+// only with observability
+impl Counted {
+    /// Adds one to the gauge.
+    #[must_use]
+    pub fn new(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+// only with observability
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
+// only with observability
 /// Sends the remaining spans when it is dropped. Keep it until the process ends, and drop it outside the runtime.
 #[must_use]
 pub struct Telemetry(Option<SdkTracerProvider>);

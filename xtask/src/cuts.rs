@@ -64,7 +64,8 @@ pub fn remove_links(files: &mut Files, before: &Files) -> Result<()> {
             }
             let named: Vec<&str> =
                 path_in_text.captures_iter(line).filter_map(|found| Some(found.get(1)?.as_str())).collect();
-            let (there, removed): (Vec<&str>, Vec<&str>) = named.iter().partition(|path| exists(path) || !existed(path));
+            let (there, removed): (Vec<&str>, Vec<&str>) =
+                named.iter().partition(|path| exists(path) || !existed(path));
             if removed.is_empty() || !line.starts_with('|') {
                 lines.push(line.to_owned());
             } else if !there.is_empty() {

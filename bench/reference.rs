@@ -3,7 +3,7 @@
 //! headers that Keel's middleware adds are sent with fixed values, because the client pays for each of them, too.
 //!
 //! With `PLAIN=1` it does what most services do: it looks the session up for every request, and reads an item and its
-//! tags with a statement each. Otherwise both are as fast as they can be made by hand.
+//! tags with a statement each. Otherwise it keeps sessions, as Keel does, and reads both with one statement.
 //!
 //! `cargo run --release --example reference` with the same `DATABASE_URL`, `SECRET_KEY` and `PORT` as Keel.
 #![allow(

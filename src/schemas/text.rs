@@ -1,4 +1,6 @@
 //! Types for text with rules that several schemas share. Every value of such a type is valid.
+//!
+//! Their `description` is empty in the document, because each field of such a type has its own.
 
 use std::sync::LazyLock;
 

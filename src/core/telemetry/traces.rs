@@ -90,7 +90,7 @@ pub fn continue_stored_trace(span: &Span, traceparent: Option<&str>) {
     }
 }
 
-/// Returns whether traces are on.
+/// Makes the span part of the trace that the headers name. Returns whether traces are on.
 fn set_parent(span: &Span, headers: &HeaderMap) -> bool {
     span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers))).is_ok()
 }

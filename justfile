@@ -55,6 +55,18 @@ lint:
 typos:
     typos
 
+# Check the workflows (pipx install check-jsonschema zizmor)
+[group('check')]
+check-workflows:
+    check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+    check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+    zizmor --offline --min-severity medium .github
+
+# Check that the code compiles for Windows (rustup target add x86_64-pc-windows-gnu, mingw-w64)
+[group('check')]
+check-windows:
+    cargo check --locked --all-targets --target x86_64-pc-windows-gnu
+
 # Check the tools of xtask/
 [group('check')]
 tools:

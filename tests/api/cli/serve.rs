@@ -15,7 +15,7 @@ use crate::support::socket::{RawResponse, Socket, TIMEOUT};
 
 /// A process, which is killed when the test ends.
 pub(super) struct Process {
-    child: Child,
+    pub(super) child: Child,
     log: mpsc::Receiver<String>,
 }
 
@@ -164,29 +164,6 @@ async fn healthcheck_asks_the_running_worker() {
     succeeds(command(folder.path(), &database, &["healthcheck"]).env("PORT", address.port().to_string()));
     assert_eq!(Socket::connect(address).await.get("/health/live").await.status, 200);
     assert_eq!(Socket::connect(address).await.get("/api/v1/users/me").await.status, 404);
-}
-
-/// Each connection takes a file descriptor of the process, and so does each one to the database.
-#[tokio::test]
-async fn server_without_file_descriptors_goes_on_when_clients_leave() {
-    let (folder, database) = (folder(), TestDatabase::empty().await);
-    let serve = command(folder.path(), &database, &["serve"]);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 60; exec \"$0\" serve"]).arg(serve.get_program()).current_dir(folder.path());
-    limited.env_clear().envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut process = Process::spawn(&mut limited);
-    let address = process.address();
-    let mut clients = Vec::new();
-    for _ in 0..80 {
-        clients.push(Socket::connect(address).await);
-    }
-    // The last ones wait in the system's queue.
-    let mut waiting = clients.pop().unwrap();
-    waiting.send("GET /health/live HTTP/1.1\r\nHost: testserver\r\n\r\n").await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(process.child.try_wait().unwrap().is_none(), "the process runs");
-    drop(clients);
-    assert_eq!(waiting.response().await.status, 200);
 }
 
 #[tokio::test]

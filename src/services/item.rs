@@ -13,7 +13,7 @@ use super::account::user::{User, user_deleted};
 use super::idempotency::{IdempotencyKey, once};
 use super::page::{self, Sorting};
 use super::tag as tags;
-use crate::core::database::{Db, begin_write};
+use crate::core::database::{Db, begin_write, insert};
 use crate::entities::item::{self, ActiveModel, Column, Entity};
 use crate::entities::tag;
 use crate::error::{Error, Result};
@@ -184,11 +184,11 @@ pub async fn create(
     };
     if key.is_none() && tags.is_empty() {
         // One statement needs no transaction around it.
-        let item = item.insert(db).await.map_err(user_deleted)?;
+        let item = insert(db, item).await.map_err(user_deleted)?;
         return Ok(Versioned { version: item.version, data: read_model(item, Vec::new()) });
     }
     once(db, caller.id, key, now, async |transaction| {
-        let item = item.insert(transaction).await.map_err(user_deleted)?;
+        let item = insert(transaction, item).await.map_err(user_deleted)?;
         let tags = tags::assign(transaction, item.id, tags).await?;
         Ok(Versioned { version: item.version, data: read_model(item, tags) })
     })

@@ -1,7 +1,7 @@
 //! The binary, as an operator runs it: with an environment of its own, in a folder of its own.
 
 mod jobs;
-mod limited;
+pub mod limited;
 mod serve;
 mod several;
 mod telemetry;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod hostile;
+mod io_errors;
 mod page;
 mod statements;
 mod tags;

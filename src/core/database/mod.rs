@@ -7,8 +7,8 @@ mod observe;
 mod pool;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tracing::Instrument;
 
@@ -39,6 +39,23 @@ pub async fn begin_write(db: &Db) -> Result<DatabaseTransaction, DbErr> {
     tokio::spawn(async move { db.begin_with_options(options).await }.in_current_span())
         .await
         .unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
+}
+
+/// Inserts the row, in a transaction or as a statement of its own, and returns it as it is stored.
+///
+/// Replaces `ActiveModelTrait::insert`, whose driver for SQLite stops reading at the first returned row. Outside a
+/// transaction SQLite commits when all rows have been read, so that the error of a commit that fails, such as a full
+/// disk, would be lost, and the row with it. An `update` that returns the row needs a transaction for the same reason.
+///
+/// # Errors
+/// When the row violates a constraint, or the database is unavailable.
+pub async fn insert<A>(db: &impl ConnectionTrait, row: A) -> Result<<A::Entity as EntityTrait>::Model, DbErr>
+where
+    A: ActiveModelTrait,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    let rows = A::Entity::insert(row).exec_with_returning_many(db).await?;
+    rows.into_iter().next().ok_or(DbErr::RecordNotInserted)
 }
 
 /// Checks that the database responds.

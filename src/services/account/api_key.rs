@@ -4,8 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
-    QueryFilter, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ use super::principal::{Credential, Principal};
 use super::reauthentication::{Reauthentication, SessionUser};
 use super::user::User;
 use crate::core::client::Client;
-use crate::core::database::{Db, begin_write};
+use crate::core::database::{Db, begin_write, insert};
 use crate::core::security::{API_KEY_PREFIX, hash_secret, new_secret};
 use crate::entities::api_key::{ActiveModel, Column, Entity, Model};
 use crate::entities::user;
@@ -141,7 +140,7 @@ pub async fn create(
         return Err(Error::Unauthorized);
     }
     reauthentication.confirm(accounts, &transaction).await?;
-    let row = row.insert(&transaction).await.map_err(super::user::user_deleted)?;
+    let row = insert(&transaction, row).await.map_err(super::user::user_deleted)?;
     let detail = Some(format!("key {}", row.id));
     let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyCreated, row.user_id, caller.client) };
     audit_event::record(&transaction, now, event).await?;

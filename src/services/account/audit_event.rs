@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use tracing::field::display;
 use uuid::Uuid;
@@ -63,7 +63,7 @@ pub(super) async fn record(db: &impl ConnectionTrait, now: DateTime<Utc>, event:
         detail: Set(event.detail),
         created_at: Set(now),
     };
-    row.insert(db).await?;
+    Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
 }
 

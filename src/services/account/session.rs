@@ -15,7 +15,7 @@ use super::user::User;
 use crate::core::client::Client;
 use crate::core::clock::seconds_after;
 use crate::core::config::AuthSettings;
-use crate::core::database::{Db, begin_write};
+use crate::core::database::{Db, begin_write, insert};
 use crate::core::security::{Claims, RefreshToken, TokenSubject};
 use crate::entities::session::{ActiveModel, Column, Entity, Model};
 use crate::entities::user;
@@ -57,7 +57,7 @@ pub(super) async fn open(
         last_used_at: Set(now),
         expires_at: Set(expiry(accounts.settings(), now, now)),
     };
-    let session = session.insert(transaction).await?;
+    let session = insert(transaction, session).await?;
     token_pair(accounts, &session, &refresh_token)
 }
 

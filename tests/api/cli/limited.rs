@@ -1,13 +1,15 @@
 //! `serve` with limits of the operating system.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use keel::entities::user;
 use sea_orm::{ConnectionTrait, EntityTrait};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::serve::{Process, log_in, request};
 use super::{command, folder};
@@ -42,48 +44,60 @@ async fn server_without_file_descriptors_goes_on_when_clients_leave() {
     assert_eq!(waiting.response().await.status, 200);
 }
 
-/// A write beyond the size that files may have is an I/O error for SQLite. On a full disk it is another error, which
+/// Creates users or the like through `serve` on SQLite while the disk fails, and when it works again. Returns the ids
+/// that were acknowledged.
+///
+/// A write beyond the size that a file may have is an I/O error for SQLite. A full disk is another error, which
 /// `database/full.rs` tests.
-#[tokio::test]
-async fn acknowledged_writes_are_stored_after_io_errors() {
-    if server_url().is_some() {
-        return;
-    }
-    let (folder, database) = (folder(), TestDatabase::empty().await);
+pub async fn create_around_io_errors(database: &TestDatabase, path: &str, body: impl Fn(usize) -> Value) -> Vec<Uuid> {
+    let folder = folder();
     // In units of 512 bytes, or of 1024 in some shells: reached before SQLite empties its write-ahead log by itself.
-    let process = serve_after("trap '' XFSZ; ulimit -f 3000", folder.path(), &database);
+    let process = serve_after("trap '' XFSZ; ulimit -f 3000", folder.path(), database);
     let address = process.address();
     let token = log_in(address).await;
-    let head =
-        format!("POST /api/v1/users HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json");
-    let mut acknowledged = Vec::new();
-    let mut create = async |name: String| {
-        let email = format!("{name}@example.com");
-        let body = json!({ "email": email, "password": "correct horse battery" }).to_string();
-        let status = request(address, &head, &body).await.status;
-        if status == 201 {
-            acknowledged.push(email);
+    let head = format!("POST {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json");
+    let mut created = Vec::new();
+    let mut create = async |number: usize| {
+        let response = request(address, &head, &body(number).to_string()).await;
+        if response.status == 201 {
+            let row: Value = serde_json::from_slice(&response.body).unwrap();
+            created.push(row["id"].as_str().unwrap().parse().unwrap());
         }
-        status
+        response.status
     };
-    let mut refused = 0;
-    for number in 0..1000 {
-        let status = create(format!("before{number}")).await;
-        refused += usize::from(status != 201);
-        if refused == 10 {
-            assert_eq!(status, 503);
-            break;
+    let mut number = 0;
+    let refused = loop {
+        number += 1;
+        assert!(number < 1000, "the limit was reached");
+        let status = create(number).await;
+        if status != 201 {
+            break status;
         }
+    };
+    assert_eq!(refused, 503);
+    for again in 1..10 {
+        assert_eq!(create(number + again).await, 503);
     }
-    assert_eq!(refused, 10, "the limit was reached");
 
     // SQLite starts its write-ahead log again from the beginning.
     let db = database.connect().await;
     db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
-    for number in 0..10 {
-        assert_eq!(create(format!("after{number}")).await, 201, "writes go on");
+    for again in 10..20 {
+        assert_eq!(create(number + again).await, 201, "writes go on");
     }
-    let stored: Vec<String> = user::Entity::find().all(&db).await.unwrap().into_iter().map(|user| user.email).collect();
-    let lost = acknowledged.iter().filter(|email| !stored.contains(email)).count();
-    assert_eq!(lost, 0, "of {} acknowledged writes", acknowledged.len());
+    created
+}
+
+#[tokio::test]
+async fn created_users_are_stored_after_io_errors() {
+    if server_url().is_some() {
+        return;
+    }
+    let database = TestDatabase::empty().await;
+    let body = |number| json!({ "email": format!("user{number}@example.com"), "password": "correct horse battery" });
+    let created = create_around_io_errors(&database, "/api/v1/users", body).await;
+    let stored = user::Entity::find().all(&database.connect().await).await.unwrap();
+    let stored: HashSet<Uuid> = stored.into_iter().map(|user| user.id).collect();
+    let lost = created.iter().filter(|id| !stored.contains(id)).count();
+    assert_eq!(lost, 0, "of {} acknowledged users", created.len());
 }

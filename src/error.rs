@@ -153,7 +153,7 @@ impl Error {
 
     /// Whether the body follows RFC 6749, section 5.2.
     #[must_use]
-    pub fn is_of_token_endpoint(&self) -> bool {
+    pub fn is_token_endpoint_error(&self) -> bool {
         matches!(
             self,
             Self::InvalidGrant

@@ -9,7 +9,7 @@
 //! | [`routes`], [`openapi`] | one file per resource: path, status, documentation; the document of all |
 //! | [`validation`] | valid input: JSON, queries, paths and forms, by the rules of their types |
 //! | [`extract`], [`auth`] | other arguments of handlers: headers, and the authenticated caller |
-//! | [`services`] | permissions and queries: the only layer that uses the database |
+//! | [`services`] | permissions and queries |
 //! | [`schemas`] | the types of requests and responses, with their rules |
 //! | [`entities`], [`migrations`] | the stored data |
 //! | [`middleware`] | the layers around all routes, in order, in one function |

@@ -18,10 +18,10 @@ pub(super) enum Jobs {
         #[arg(long, default_value_t = 50)]
         limit: u64,
     },
-    /// Run dead letters again
+    /// Run dead jobs again
     #[command(group = clap::ArgGroup::new("which").required(true))]
     Retry(#[command(flatten)] Selection),
-    /// Delete dead letters
+    /// Delete dead jobs
     #[command(group = clap::ArgGroup::new("which").required(true))]
     Purge(#[command(flatten)] Selection),
 }
@@ -31,7 +31,7 @@ pub(super) struct Selection {
     /// The ids of the jobs
     #[arg(group = "which")]
     ids: Vec<Uuid>,
-    /// All dead letters
+    /// All dead jobs
     #[arg(long, group = "which")]
     all: bool,
 }

@@ -49,7 +49,7 @@ enum Command {
     /// Run jobs; serves /health alone, at the address of `serve`
     Worker,
     // only with jobs
-    /// Inspect, retry or delete failed jobs
+    /// Inspect, retry or delete dead jobs
     #[command(subcommand)]
     Jobs(jobs::Jobs),
     /// Apply, revert or list migrations

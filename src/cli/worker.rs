@@ -17,7 +17,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
     metrics::serve(&state, &mut supervisor).await?; // only with observability
     tracing::info!("listening on http://{} for health checks", listener.local_addr()?);
-    tracing::info!("running jobs");
+    tracing::info!("worker started");
 
     supervisor.spawn_endless("health monitor", super::monitor(&state));
     supervisor.spawn("worker", worker::work(super::jobs_context(&state)?, readiness.clone()));

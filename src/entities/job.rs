@@ -48,7 +48,7 @@ pub enum Status {
     /// It is done.
     #[sea_orm(string_value = "done")]
     Done,
-    /// A dead letter: it failed permanently or too often. An operator may retry it.
+    /// It failed permanently or too often. An operator may retry it.
     #[sea_orm(string_value = "dead")]
     Dead,
 }

@@ -1,4 +1,4 @@
-//! Extractors for request headers.
+//! Other arguments of handlers: from headers, the client's address, and bodies that need more than one type.
 
 mod client;
 mod etag;

@@ -14,7 +14,7 @@ use super::lease::{self, ClaimedJob, LeaseOptions};
 use super::{Context, Failure, Retry, kinds, within_timeout};
 use crate::core::telemetry::{milliseconds, traces};
 
-/// The wait before an outcome that could not be recorded is recorded again.
+/// The delay before the next attempt to record an outcome.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Runs a job and records its outcome, as part of the trace of the request that queued it.
@@ -94,11 +94,11 @@ fn log(
         }
         (Err(Failure { error, .. }), Ok(Some(retry_at))) => {
             count("retried"); // only with observability
-            tracing::warn!(%id, kind, attempt, error, %retry_at, "job failed");
+            tracing::warn!(%id, kind, attempt, error, %retry_at, "job failed, retrying");
         }
         (Err(Failure { error, .. }), Ok(None)) => {
             count("dead"); // only with observability
-            tracing::error!(%id, kind, attempt, error, "job failed permanently");
+            tracing::error!(%id, kind, attempt, error, "job failed, now dead");
         }
     }
 }

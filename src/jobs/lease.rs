@@ -50,7 +50,7 @@ pub struct LeaseOptions {
     pub worker: Uuid,
     /// How long a lease lasts without a heartbeat.
     pub lease: TimeDelta,
-    /// Failed attempts before a job becomes a dead letter.
+    /// Failed attempts before a job is dead.
     pub max_attempts: u32,
 }
 
@@ -145,7 +145,7 @@ pub async fn done(db: &Db, claimed: &ClaimedJob, now: DateTime<Utc>) -> Result<(
     update.exec(db).await.map(|_| ())
 }
 
-/// Records that an attempt failed. The job runs again later, or becomes a dead letter. Returns the time of the next
+/// Records that an attempt failed. The job runs again later, or is dead. Returns the time of the next
 /// attempt.
 ///
 /// # Errors
@@ -206,7 +206,7 @@ pub async fn release(db: &Db, options: &LeaseOptions) -> Result<u64, DbErr> {
     Ok(released.rows_affected)
 }
 
-/// Returns jobs with expired leases to the queue. A job that has used up its attempts becomes a dead letter: it may be
+/// Returns jobs with expired leases to the queue. A job that has used up its attempts is dead: it may be
 /// what kills the workers. Returns the number of jobs.
 ///
 /// # Errors

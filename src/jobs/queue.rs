@@ -103,7 +103,7 @@ fn dead(ids: &[Uuid]) -> Condition {
     Condition::all().add(Column::Status.eq(Status::Dead)).add_option(these)
 }
 
-/// Queues dead letters again, with no attempts counted: those with these ids, or all. Returns their number.
+/// Queues dead jobs again, with no attempts counted: those with these ids, or all. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -119,7 +119,7 @@ pub async fn retry(db: &Db, ids: &[Uuid], now: DateTime<Utc>) -> Result<u64, DbE
     Ok(queued.rows_affected)
 }
 
-/// Deletes dead letters: those with these ids, or all. Returns their number.
+/// Deletes dead jobs: those with these ids, or all. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -127,7 +127,7 @@ pub async fn purge(db: &Db, ids: &[Uuid]) -> Result<u64, DbErr> {
     Ok(Entity::delete_many().filter(dead(ids)).exec(db).await?.rows_affected)
 }
 
-/// Deletes jobs that finished a day ago. Dead letters stay until an operator retries or purges them.
+/// Deletes jobs that finished a day ago. Dead jobs stay until an operator retries or purges them.
 ///
 /// # Errors
 /// When the database cannot be reached.

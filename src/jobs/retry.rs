@@ -7,7 +7,7 @@ const FIRST_DELAY: TimeDelta = TimeDelta::seconds(2);
 const LONGEST_DELAY: TimeDelta = TimeDelta::hours(1);
 /// The delay while a service that the job needs is down.
 const OUTAGE_DELAY: TimeDelta = TimeDelta::seconds(30);
-/// The age at which a job becomes a dead letter because of an outage.
+/// The age at which a job is dead because of an outage.
 const LONGEST_OUTAGE: TimeDelta = TimeDelta::days(3);
 
 /// Whether a failed job runs again.
@@ -25,14 +25,14 @@ pub enum Retry {
 pub(super) struct Failed {
     /// Its number, from 1.
     pub attempt: u32,
-    /// Attempts before the job becomes a dead letter.
+    /// Attempts before the job is dead.
     pub max_attempts: u32,
     /// The time since the job was queued.
     pub age: TimeDelta,
 }
 
 impl Retry {
-    /// The delay before the next attempt. `None` when the job becomes a dead letter.
+    /// The delay before the next attempt. `None` when the job is dead.
     pub(super) fn delay(self, failed: &Failed) -> Option<TimeDelta> {
         match self {
             Self::Never => None,

@@ -69,10 +69,10 @@ pub async fn work(context: Context, readiness: Readiness) {
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn work_off(context: &Context, until: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn run_due_jobs(context: &Context, now: DateTime<Utc>) -> Result<(), DbErr> {
     let options = options(context);
     loop {
-        let claimed = lease::claim(&context.accounts.db, &options, 1, Kinds::All, until).await?;
+        let claimed = lease::claim(&context.accounts.db, &options, 1, Kinds::All, now).await?;
         let Some(claimed) = claimed.into_iter().next() else { return Ok(()) };
         execute(context, &options, &claimed).await;
     }

@@ -104,7 +104,7 @@ fn log(error: &Error, request_id: &str) {
 fn fastapi(error: &Error) -> Vec<u8> {
     let body = match error {
         Error::Invalid(problems) => json!({ "detail": problems }),
-        _ if error.is_of_token_endpoint() => json!({
+        _ if error.is_token_endpoint_error() => json!({
             "error": error.status_and_code().1, "error_description": error.to_string(), "detail": error.to_string(),
         }),
         _ => json!({ "detail": error.to_string() }),

@@ -7,7 +7,7 @@
 //! | the response, or the time | `process_time.rs` | `map_future` |
 //! | the request | `request_id.rs` | `map_request` |
 //! | the request, to refuse it | `trusted_host.rs` | `ValidateRequestHeaderLayer` |
-//! | anything | `rate_limit.rs` | `from_fn`, which puts all layers below it into boxes for every request |
+//! | anything | `rate_limit.rs` | `from_fn`, which allocates a box for the service below it in every request |
 
 mod body_limit;
 mod cors;
@@ -102,7 +102,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
     BoxCloneSyncService::new(stack)
 }
 
-/// Layers have response bodies of their own. That of the compression is large, and every layer above would move it.
+/// Puts the body into a box. The type that the compression returns is large, and every layer above would move it.
 fn boxed<B>(response: Response<B>) -> Response<Body>
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -110,8 +110,8 @@ where
     response.map(Body::new)
 }
 
-/// Not images and fonts, which are compressed already, nor events, which would wait in the encoder for one another, nor
-/// what has a strong `ETag`, which names the exact bytes.
+/// Leaves out images and fonts, which are compressed already, events, which would wait in the encoder for one another,
+/// and responses with a strong `ETag`, which names the exact bytes.
 fn worth_compressing() -> impl Predicate {
     SizeAbove::new(MIN_COMPRESSED_BYTES)
         .and(has_no_strong_etag)

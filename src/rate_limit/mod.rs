@@ -70,7 +70,7 @@ pub struct Limiter {
     memory: Memory,
     redis: Option<Redis>,
     clock: Clock,
-    /// Logins of one account; `None` when limits are disabled.
+    /// Attempts of one account, of which each action has a multiple; `None` when limits are disabled.
     attempts: Option<Quota>,
     /// Requests of one address; `None` when they are not limited.
     requests: Option<Quota>,

@@ -22,8 +22,8 @@ impl Connection {
         Self { principal, room, queue, close_reason: SetOnce::new() }
     }
 
-    /// Queues the text. Returns false when the queue is full. That a client disconnected is dropped when the queue is
-    /// half full, so that many disconnects at once do not close the other connections.
+    /// Queues the text. Returns false when the queue is full. Messages that a client disconnected are dropped when the
+    /// queue is half full, so that many disconnects at once do not close the other connections.
     pub fn offer(&self, text: &Utf8Bytes) -> bool {
         if text.as_str() == DISCONNECTED && self.queue.capacity() <= self.queue.max_capacity() / 2 {
             return true;

@@ -32,7 +32,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     connections: HashMap<u64, Arc<Connection>>,
-    of_user: HashMap<Uuid, usize>,
+    connections_per_user: HashMap<Uuid, usize>,
     rooms: HashMap<String, HashMap<u64, Arc<Connection>>>,
     last_id: u64,
     is_stopping: bool,
@@ -116,8 +116,8 @@ impl Hub {
     /// handshake misses none.
     ///
     /// # Errors
-    /// 429 when the user has `websocket.max_connections_per_user`, 503 when all users have `websocket.max_connections`,
-    /// and during the shutdown.
+    /// 429 when the user has reached `websocket.max_connections_per_user`, 503 when all users together have reached
+    /// `websocket.max_connections`, and during the shutdown.
     pub fn admit(&self, principal: SocketPrincipal, room: String) -> Result<Subscriber> {
         let (queue, waiting) = mpsc::channel(self.0.settings.queue_messages);
         let connection = Arc::new(Connection::new(principal, room.clone(), queue));
@@ -126,13 +126,13 @@ impl Hub {
             return Err(Error::Unavailable("the process is shutting down".into()));
         }
         if state.connections.len() >= self.0.settings.max_connections {
-            return Err(Error::Unavailable("websocket.max_connections are open".into()));
+            return Err(Error::Unavailable("the limit websocket.max_connections is reached".into()));
         }
-        let of_user = state.of_user.entry(principal.user).or_default();
-        if *of_user >= self.0.settings.max_connections_per_user {
+        let open = state.connections_per_user.entry(principal.user).or_default();
+        if *open >= self.0.settings.max_connections_per_user {
             return Err(Error::TooManyConnections);
         }
-        *of_user += 1;
+        *open += 1;
         state.last_id += 1;
         let id = state.last_id;
         state.connections.insert(id, Arc::clone(&connection));
@@ -144,10 +144,10 @@ impl Hub {
         let mut state = self.lock();
         state.leave(id);
         let Some(connection) = state.connections.remove(&id) else { return };
-        if let Some(of_user) = state.of_user.get_mut(&connection.principal.user) {
-            *of_user -= 1;
-            if *of_user == 0 {
-                state.of_user.remove(&connection.principal.user);
+        if let Some(open) = state.connections_per_user.get_mut(&connection.principal.user) {
+            *open -= 1;
+            if *open == 0 {
+                state.connections_per_user.remove(&connection.principal.user);
             }
         }
     }

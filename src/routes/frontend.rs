@@ -17,7 +17,7 @@ use crate::core::config::ServerSettings;
 use crate::error::Error;
 
 const INDEX: &str = "index.html";
-/// What the pages load: a missing file is a 404 here, and no page.
+/// Files that the pages load. A missing one is a 404, not the index page.
 const ASSETS: &str = "/assets/";
 /// These paths belong to the API whether or not it has a route there. They never get a page.
 const RESERVED: [&str; 6] = ["/api", "/health", "/.well-known", DOCS, REDOC, OPENAPI];
@@ -26,7 +26,7 @@ const MAX_NAME_BYTES: usize = 255;
 /// Linux allows 4096 bytes for a path with its folder.
 const MAX_PATH_BYTES: usize = 1024;
 
-/// What the pages may load: everything from this server, and images that they make themselves.
+/// What the pages may load: everything from this server, and images that scripts create.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \
      object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",

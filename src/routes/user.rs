@@ -192,11 +192,11 @@ async fn update_password_me(
 async fn read_user(
     State(db): State<Db>,
     CurrentUser(caller): CurrentUser<USERS>,
-    has_me_scope: Result<CurrentUser<ME>>,
+    with_me_scope: Result<CurrentUser<ME>>,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<Json<UserRead>> {
     if !caller.is_superuser && caller.id == user_id {
-        has_me_scope?;
+        with_me_scope?;
     }
     user::read(&db, &caller, user_id).await.map(Json)
 }

@@ -17,8 +17,10 @@ pub struct Amount<const MIN: i64>(i64);
 
 /// A price: greater than zero.
 pub type Price = Amount<1>;
-/// A tax, or a bound of a filter: zero or more.
+/// A tax: zero or more.
 pub type Tax = Amount<0>;
+/// The bound of a filter by price: zero or more.
+pub type PriceBound = Amount<0>;
 
 const MAX_MINOR_UNITS: i64 = 999_999_999_999;
 const MAX: f64 = 9_999_999_999.99;

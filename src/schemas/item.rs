@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::{Validate, ValidationError};
 
-use super::amount::{Price, Tax};
+use super::amount::{Price, PriceBound, Tax};
 use super::page::Page;
 use super::patch;
 use super::text::{LINE, LINES, Tag};
@@ -137,9 +137,9 @@ pub struct ItemFilter {
     #[validate(length(max = 10))]
     pub tags: Vec<Tag>,
     /// Only items that cost at least this.
-    pub min_price: Option<Tax>,
+    pub min_price: Option<PriceBound>,
     /// Only items that cost at most this.
-    pub max_price: Option<Tax>,
+    pub max_price: Option<PriceBound>,
     /// The order; a minus sign reverses it. Items without a price count as the most expensive.
     #[serde(default)]
     pub sort: ItemSort,

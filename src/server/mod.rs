@@ -115,7 +115,7 @@ fn queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, Peer)> {
     })
 }
 
-/// What a request that may change something holds until it is done, even if its connection is closed before.
+/// Held by a request that may change something until it is done, even if its connection is closed before.
 #[derive(Clone)]
 struct Writes {
     /// The server waits for them before it ends.

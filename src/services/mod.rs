@@ -1,5 +1,4 @@
-//! Permissions and queries: the only layer that uses the database. Services know nothing of HTTP, because they are
-//! not called by routes alone.
+//! Permissions and queries. Services know nothing of HTTP, because routes are not their only callers.
 
 pub mod account;
 pub mod clean_up;

@@ -21,7 +21,7 @@
 //! 2. **the fast path**: a valid request costs one typed deserialisation and one `validate()`, and nothing else.
 //! 3. **complete errors**: only a refused request is read again, as untyped JSON, and checked against the JSON Schema
 //!    of the same type ([`schema::problems`]). That lists every problem at once, located and named as FastAPI does it.
-//!    What only `validate()` finds, such as a broken rule over two members, is added.
+//!    What only `validate()` finds, such as a broken rule over two fields, is added.
 //!
 //! # The two paths agree
 //! What the typed path accepts, the schema has to accept, and the other way round. Where serde and JSON Schema differ by
@@ -71,7 +71,7 @@ use strict::Strict;
 
 use crate::error::{Error, Result};
 
-/// Ends the typed path: returns a value that passes its own rules, or every problem of the input.
+/// Returns the value if it was read and passes its own rules, else every problem of the input.
 ///
 /// `plain` reads the same input as untyped JSON. It is called only if the typed value is missing or invalid.
 fn accept<T>(root: &'static str, typed: Option<T>, plain: impl FnOnce() -> Result<Value>) -> Result<T>
@@ -107,8 +107,8 @@ fn unreadable<T: DeserializeOwned>(root: &'static str, plain: Value) -> Problem 
     Problem::value_error(loc, "Input cannot be read")
 }
 
-/// Adds what only `validator` finds: rules over several members. The schema has found the others, unless it found
-/// nothing (`all`). Code and message are copied, never the value.
+/// Adds what only `validator` finds: rules over several fields. Rules of single fields are added only when the schema
+/// found no problem (`all`). Code and message are copied, never the value.
 fn collect_rules(loc: &mut Vec<Loc>, errors: &ValidationErrors, all: bool, out: &mut Vec<Problem>) {
     for (field, kind) in errors.errors() {
         let whole = field == "__all__";

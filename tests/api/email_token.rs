@@ -6,7 +6,7 @@ use keel::core::config::MailSettings;
 use keel::entities::{email_token, email_token_hash};
 use keel::jobs::Context;
 use keel::jobs::queue::{self, Status};
-use keel::jobs::worker::work_off;
+use keel::jobs::worker::run_due_jobs;
 use keel::mail::Mailer;
 use keel::schemas::user::UserRead;
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -94,7 +94,7 @@ async fn retry_of_an_older_request_keeps_the_newer_link() {
     user(&app, "ann").await;
     let broken = broken_mailer(&app);
     recover(&app, "ann@example.com").await;
-    work_off(&broken, broken.accounts.now()).await.unwrap();
+    run_due_jobs(&broken, broken.accounts.now()).await.unwrap();
     recover(&app, "ann@example.com").await;
     let newer = app.outbox.token("ann@example.com").await;
 
@@ -123,10 +123,10 @@ async fn retried_mail_has_the_same_message_id_and_earlier_tokens_stay_valid() {
         let sent = smtp.mails(0).await.len();
         smtp.mood.send(Mood::Forgetful).unwrap();
         recover(&app, "ann@example.com").await;
-        work_off(&jobs, jobs.accounts.now()).await.unwrap();
+        run_due_jobs(&jobs, jobs.accounts.now()).await.unwrap();
         smtp.mood.send(Mood::Good).unwrap();
         app.travel(TimeDelta::minutes(1));
-        work_off(&jobs, jobs.accounts.now()).await.unwrap();
+        run_due_jobs(&jobs, jobs.accounts.now()).await.unwrap();
         let mails = smtp.mails(sent + 2).await;
         let [early, late] = &mails[sent..] else { panic!("{mails:?}") };
         assert_eq!(message_id(early), message_id(late));

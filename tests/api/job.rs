@@ -17,7 +17,7 @@ use keel::jobs::kinds::Job;
 use keel::jobs::kinds::email_change_notice::EmailChangeNotice;
 use keel::jobs::lease::{Kinds, LeaseOptions, claim};
 use keel::jobs::queue::{self, Status};
-use keel::jobs::worker::{work, work_off};
+use keel::jobs::worker::{run_due_jobs, work};
 use keel::mail::Mailer;
 use keel::server::Readiness;
 use keel::services::account::AccountContext;
@@ -81,7 +81,7 @@ async fn many_workers_run_each_job_once() {
         let db = app.database.connect().await;
         let context =
             Context { accounts: AccountContext { db, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
-        workers.push(tokio::spawn(async move { work_off(&context, context.accounts.now()).await.unwrap() }));
+        workers.push(tokio::spawn(async move { run_due_jobs(&context, context.accounts.now()).await.unwrap() }));
     }
     for worker in workers {
         worker.await.unwrap();
@@ -119,7 +119,7 @@ async fn failed_job_is_retried_with_backoff_and_then_dead() {
     let mut delays = Vec::new();
     for attempt in 1..=3 {
         let now = app.state.accounts.clock.now();
-        work_off(&broken, broken.accounts.now()).await.unwrap();
+        run_due_jobs(&broken, broken.accounts.now()).await.unwrap();
         let [job] = &[with_status(&app, Status::Queued).await, with_status(&app, Status::Dead).await].concat()[..]
         else {
             panic!()
@@ -127,7 +127,7 @@ async fn failed_job_is_retried_with_backoff_and_then_dead() {
         assert_eq!((job.attempts, job.last_error.is_some()), (attempt, true));
         delays.push((job.run_at - now).num_milliseconds());
         // It does not run earlier.
-        work_off(&app.jobs, app.jobs.accounts.now()).await.unwrap();
+        run_due_jobs(&app.jobs, app.jobs.accounts.now()).await.unwrap();
         app.travel(job.run_at - app.state.accounts.clock.now());
     }
     assert!((1000..4000).contains(&delays[0]) && (2000..8000).contains(&delays[1]), "{delays:?}");
@@ -160,7 +160,7 @@ async fn job_that_panics_is_retried_and_others_run() {
     let app = TestApp::start().await;
     enqueue(&app, &Job::CleanUp).await;
     enqueue(&app, &mail("bob@example.org")).await;
-    // The first call is `work_off`'s own, the second one is in the job.
+    // The first call is `run_due_jobs`'s own, the second one is in the job.
     let (calls, clock) = (AtomicUsize::new(0), app.state.accounts.clock.clone());
     let clock = Clock::new(move || {
         assert_ne!(calls.fetch_add(1, Ordering::Relaxed), 1, "a panic of the test");
@@ -168,7 +168,7 @@ async fn job_that_panics_is_retried_and_others_run() {
     });
     let broken =
         Context { accounts: AccountContext { clock, ..(*app.jobs.accounts).clone() }.into(), ..app.jobs.clone() };
-    work_off(&broken, broken.accounts.now()).await.unwrap();
+    run_due_jobs(&broken, broken.accounts.now()).await.unwrap();
     let queued = with_status(&app, Status::Queued).await;
     assert_eq!(queued[0].last_error.as_deref(), Some("panicked"));
     app.outbox.next("bob@example.org").await;

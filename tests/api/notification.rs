@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use keel::core::config::Settings;
 use keel::jobs::Context;
 use keel::jobs::queue::{self, Status};
-use keel::jobs::worker::work_off;
+use keel::jobs::worker::run_due_jobs;
 use keel::mail::Mailer;
 use serde_json::json;
 
@@ -101,7 +101,7 @@ async fn notification_is_sent_over_smtp() {
     let (app, context) = with(&smtp).await;
     assert!(context.mailer.is_reachable().await);
     notify(&app.superuser("root").await, "bob@example.org", "hello\n.\nthere").await;
-    work_off(&context, context.accounts.now()).await.unwrap();
+    run_due_jobs(&context, context.accounts.now()).await.unwrap();
     let mails = smtp.mails(2).await;
     let mail = mails.iter().find(|mail| mail.contains("To: bob@example.org")).unwrap();
     assert!(mail.contains("From: Keel <noreply@localhost>") && mail.contains("\r\nhello\r\n..\r\nthere"), "{mail}");
@@ -118,7 +118,7 @@ async fn every_mail_survives_smtp_failures_and_keeps_its_message_id() {
     }
     for mood in [Mood::Gone, Mood::Forgetful, Mood::Locked, Mood::Good] {
         smtp.mood.send_replace(mood);
-        work_off(&context, context.accounts.now()).await.unwrap();
+        run_due_jobs(&context, context.accounts.now()).await.unwrap();
         app.travel(TimeDelta::hours(1));
     }
     assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 6);
@@ -135,7 +135,7 @@ async fn permanently_refused_mail_is_not_retried() {
     let smtp = Smtp::start(Mood::Strict).await;
     let (app, context) = with(&smtp).await;
     notify(&app.superuser("root").await, "bob@example.org", "hello").await;
-    work_off(&context, context.accounts.now()).await.unwrap();
+    run_due_jobs(&context, context.accounts.now()).await.unwrap();
     let dead = queue::list(&app.state.db, Status::Dead, 10).await.unwrap();
     assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1, 1]);
     assert!(dead[0].last_error.as_ref().unwrap().contains("no such mailbox"), "{dead:?}");

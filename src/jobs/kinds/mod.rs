@@ -1,7 +1,7 @@
 //! The kinds of jobs. Each file has the payload of one kind and the function that runs it.
 //!
-//! A new kind is a file here, a variant of [`Job`], and a line in [`run`]. A job may run twice, because the process can
-//! end between the work and recording that it is done.
+//! A new kind is a file here, a variant of [`Job`], and a line in [`run`]; a kind that sends a mail is in
+//! [`MAIL_KINDS`], too. A job may run twice, because the process can end between the work and recording that it is done.
 
 pub mod clean_up;
 pub mod email_change_notice;

@@ -95,7 +95,7 @@ fn record_failure(accounts: &AccountContext, client: &Client, user: Option<Uuid>
     accounts.tasks.clone().spawn(async move {
         let event = Event::login_failed(user, &client);
         if let Err(error) = audit_event::record(&accounts.db, accounts.now(), event).await {
-            tracing::warn!(%error, cause = error.cause(), "recording a failed login failed");
+            tracing::warn!(%error, cause = error.cause(), "could not record a failed login");
         }
     });
     Ok(())

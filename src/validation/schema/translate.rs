@@ -32,7 +32,7 @@ pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Ve
             loc.push(property.as_str().unwrap_or_default().into());
             Problem::new(loc, "missing", "Field required")
         }
-        // The options say it all.
+        // The error of the enum lists the options already.
         Kind::Type { .. } if rules.get("enum").is_some() => return Vec::new(),
         Kind::Type { .. } => wrong_type(loc, rules, value),
         Kind::MinLength { limit } => Problem::too_short(loc, *limit),
@@ -84,8 +84,8 @@ fn rules<'a>(checked: Checked<'a>, error: &ValidationError<'_>) -> &'a Value {
     checked.schema.pointer(parent).unwrap_or(&Value::Null)
 }
 
-/// `anyOf` says only that no branch fits; what helps is what is wrong with the branch that was meant. A branch that
-/// refuses the very type of the value, as `null` does, was not.
+/// `anyOf` says only that no branch fits. Returns the problems of the branch that the client meant: one that accepts the
+/// type of the value, unlike `null`.
 fn best_branch(checked: Checked<'_>, branches: &[Vec<ValidationError<'static>>]) -> Vec<Problem> {
     let is_meant = |branch: &&Vec<ValidationError<'static>>| {
         !branch.iter().any(|error| matches!(error.kind(), Kind::Type { .. }) && is_outermost(error, branch))
@@ -156,7 +156,7 @@ fn not_finite(loc: Vec<Loc>) -> Problem {
     Problem::new(loc, "finite_number", "Input should be a finite number")
 }
 
-/// pydantic tells text that cannot be read as the type from a value of another type.
+/// pydantic has one error for text that cannot be read as the type, and another one for a value of a wrong type.
 fn wrong_type(loc: Vec<Loc>, rules: &Value, value: &Value) -> Problem {
     let allows = |name: &str| match &rules["type"] {
         Value::Array(names) => names.iter().any(|allowed| allowed == name),

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use keel::jobs::Context;
 use keel::jobs::kinds::Job;
 use keel::jobs::queue::Status;
-use keel::jobs::worker::{work, work_off};
+use keel::jobs::worker::{run_due_jobs, work};
 use keel::mail::Mailer;
 use keel::server::Readiness;
 use tokio::task::JoinHandle;
@@ -60,14 +60,14 @@ async fn mail_to_a_server_that_hangs_fails_within_the_timeout() {
         let (app, context) = with_server(&smtp, 1).await;
         enqueue(&app, &mail("bob@example.org")).await;
         let started = Instant::now();
-        work_off(&context, app.state.accounts.now()).await.unwrap();
+        run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
         let job = with_status(&app, Status::Queued).await.remove(0);
         assert_eq!(job.last_error.as_deref(), Some("the mail server does not respond in time"));
         // The next mail has a connection of its own.
         smtp.mood.send_replace(Mood::Good);
         enqueue(&app, &mail("ann@example.org")).await;
-        work_off(&context, app.state.accounts.now()).await.unwrap();
+        run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
         assert!(smtp.mails(1).await.last().unwrap().contains("To: ann@example.org"));
     }
 }
@@ -79,7 +79,7 @@ async fn mail_held_up_by_an_outage_leaves_within_a_minute_of_its_end() {
     let id = enqueue(&app, &mail("bob@example.org")).await;
     // Many more attempts than `jobs.max_attempts`.
     for _ in 0..50 {
-        work_off(&context, app.state.accounts.now()).await.unwrap();
+        run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
         let job = with_status(&app, Status::Queued).await.remove(0);
         assert_eq!(job.attempts, 0);
         let delay = job.run_at - app.state.accounts.now();
@@ -87,7 +87,7 @@ async fn mail_held_up_by_an_outage_leaves_within_a_minute_of_its_end() {
         app.travel(TimeDelta::seconds(46));
     }
     smtp.mood.send_replace(Mood::Good);
-    work_off(&context, app.state.accounts.now()).await.unwrap();
+    run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
     assert_eq!(with_status(&app, Status::Done).await[0].id, id);
 }
 
@@ -96,10 +96,10 @@ async fn mail_that_the_server_refuses_is_dead_and_one_of_a_wrong_login_is_not() 
     let smtp = Smtp::start(Mood::Strict).await;
     let (app, context) = with_server(&smtp, 15).await;
     let refused = enqueue(&app, &mail("ann@example.org")).await;
-    work_off(&context, app.state.accounts.now()).await.unwrap();
+    run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
     assert_eq!(with_status(&app, Status::Dead).await[0].id, refused);
     smtp.mood.send_replace(Mood::Locked);
     let held = enqueue(&app, &mail("bob@example.org")).await;
-    work_off(&context, app.state.accounts.now()).await.unwrap();
+    run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
     assert_eq!(with_status(&app, Status::Queued).await[0].id, held);
 }

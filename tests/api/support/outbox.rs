@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use chrono::TimeDelta;
 use keel::jobs::Context;
-use keel::jobs::worker::work_off;
+use keel::jobs::worker::run_due_jobs;
 use tempfile::TempDir;
 
 /// A folder of mails.
@@ -25,7 +25,7 @@ impl Outbox {
     pub async fn unread(&self) -> Vec<String> {
         // A second more, for jobs that these jobs queue.
         let until = self.jobs.accounts.now() + TimeDelta::seconds(1);
-        work_off(&self.jobs, until).await.unwrap();
+        run_due_jobs(&self.jobs, until).await.unwrap();
         let names = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
         // Unfinished files have another extension.

@@ -59,7 +59,7 @@ pub struct CurrentSession<const SCOPE: u32> {
 }
 
 // only with realtime
-/// The user that opens a WebSocket or event stream: with a token as for [`CurrentSession`] with the scope `me`, or with
+/// The user that opens a WebSocket: with a token as for [`CurrentSession`] with the scope `me`, or with
 /// a ticket in the query.
 ///
 /// # Errors

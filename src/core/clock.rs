@@ -1,4 +1,5 @@
-//! The clock, as a dependency: tests replace it, and no other code reads the system's time.
+//! The clock, as a dependency that tests replace. Other code does not read the system's time, except for the ids of rows
+//! (UUIDv7).
 
 use std::sync::Arc;
 

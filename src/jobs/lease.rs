@@ -216,7 +216,7 @@ pub async fn reclaim_expired(db: &Db, options: &LeaseOptions, now: DateTime<Utc>
     let expired = Expr::col(Column::LeasedUntil).lt(database_now);
     let reclaim = |status: Status| {
         unlease(status)
-            .col_expr(Column::LastError, Expr::value("the worker died"))
+            .col_expr(Column::LastError, Expr::value("the lease expired"))
             .col_expr(Column::FinishedAt, Expr::value((status == Status::Dead).then_some(now)))
             .filter(Column::Status.eq(Status::Running))
             .filter(expired.clone())

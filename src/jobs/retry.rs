@@ -17,7 +17,7 @@ pub enum Retry {
     Never,
     /// After delays that double, until `jobs.max_attempts` are used up.
     WithBackoff,
-    /// Every half minute until the service that it needs is back. These attempts do not count.
+    /// Every half minute until the service that it needs is back, for at most three days. These attempts do not count.
     Outage,
 }
 

@@ -76,7 +76,7 @@ pub async fn serve(listener: TcpListener, app: App, settings: ServerSettings, re
         start(stream, peer, permit);
     }
     connections.close();
-    tracing::info!(open = connections.len(), "no new connections");
+    tracing::info!(open = connections.len(), "stopped accepting connections");
     connections.wait().await;
 }
 

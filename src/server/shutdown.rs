@@ -14,7 +14,7 @@ use crate::core::config::ServerSettings;
 /// `signals` has a message for each signal.
 pub async fn shut_down(settings: ServerSettings, readiness: Readiness, mut signals: mpsc::Receiver<()>) {
     signals.recv().await;
-    tracing::info!("shutdown: not ready any more");
+    tracing::info!("shutdown started: /health/ready returns 503");
     readiness.drain();
     let steps = async {
         sleep(Duration::from_secs(settings.drain_delay_seconds)).await;

@@ -18,10 +18,10 @@ pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Ve
     }
     let mut refuse = |key, message| problems.push(problem(key, message));
     if has_placeholder(&merged["auth"]["secret_key"]) {
-        refuse("auth.secret_key", "is a placeholder: set SECRET_KEY, as from `openssl rand -hex 32`");
+        refuse("auth.secret_key", "is a placeholder: set SECRET_KEY, for example with `openssl rand -hex 32`");
     }
     if list(&merged["auth"]["previous_secret_keys"]).iter().any(has_placeholder) {
-        refuse("auth.previous_secret_keys", "has a placeholder: remove it, or its tokens would be accepted");
+        refuse("auth.previous_secret_keys", "has a placeholder: remove it, because anyone can sign tokens with it");
     }
     if has_placeholder(&merged["first_superuser"]["password"]) {
         refuse("first_superuser.password", "is a placeholder: set FIRST_SUPERUSER_PASSWORD");
@@ -40,7 +40,7 @@ pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Ve
     if merged["auth"]["require_verified_email"] == true && merged["mail"]["smtp_url"].is_null() {
         refuse(
             "mail.smtp_url",
-            "is missing, and logins wait for a mail: set SMTP_URL, or APP__AUTH__REQUIRE_VERIFIED_EMAIL=false",
+            "is missing, but users can log in only after a mail has verified their address: set SMTP_URL, or APP__AUTH__REQUIRE_VERIFIED_EMAIL=false",
         );
     }
     if host_of_url(text(&merged["mail"]["frontend_url"])).is_some_and(is_local) {

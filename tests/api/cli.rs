@@ -2,9 +2,10 @@
 
 mod jobs;
 pub mod limited;
+mod metrics;
 mod serve;
 mod several;
-mod telemetry;
+mod traces;
 
 use std::fs;
 use std::io::Write;

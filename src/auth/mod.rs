@@ -102,7 +102,7 @@ impl<const SCOPE: u32> FromRequestParts<AppState> for CurrentSession<SCOPE> {
 // only with realtime
 impl<const SCOPE: u32> From<CurrentSession<SCOPE>> for SocketPrincipal {
     fn from(CurrentSession { user, session, token_expires_at, .. }: CurrentSession<SCOPE>) -> Self {
-        Self { user: user.id, session, until: token_expires_at }
+        Self { user: user.id, session, token_expires_at }
     }
 }
 

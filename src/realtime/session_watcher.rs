@@ -25,11 +25,11 @@ pub async fn watch(accounts: &AccountContext, hub: &Hub) {
     loop {
         tokio::select! {
             () = sleep(POLL_INTERVAL) => {}
-            () = accounts.principals.forgotten() => {}
+            () = accounts.principals.invalidated() => {}
         }
         // The end of a token is known without the database.
         let now = accounts.now();
-        hub.close(CloseReason::SessionExpired, |principal| principal.until <= now);
+        hub.close(CloseReason::SessionExpired, |principal| principal.token_expires_at <= now);
         let timed_out = |_| Err(Error::Unavailable("the database does not respond".into()));
         let checked = timeout(TIMEOUT, close_ended(accounts, hub)).await.unwrap_or_else(timed_out);
         if let (Err(error), false) = (&checked, has_failed) {

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ModelTrait, Order,
-    QueryFilter, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ModelTrait, Order, QueryFilter,
+    QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::account::user::{User, user_deleted};
 use super::idempotency::{IdempotencyKey, once};
 use super::page::{self, Sorting};
 use super::tag as tags;
-use crate::core::database::{Db, begin_write, insert};
+use crate::core::database::{self, Db, begin_write, insert};
 use crate::entities::item::{self, ActiveModel, Column, Entity};
 use crate::entities::tag;
 use crate::error::{Error, Result};
@@ -254,7 +254,7 @@ pub async fn update(
         created_at: Unchanged(old.created_at),
         updated_at: Set(now),
     };
-    let item = item.update(&transaction).await?;
+    let item = database::update(&transaction, item).await?;
     let tags = match tags {
         Some(tags) => tags::replace(&transaction, id, tags).await?,
         None => names(item.find_related(tag::Entity).all(&transaction).await?),

@@ -7,7 +7,7 @@ use keel::schemas::login::Token;
 use keel::schemas::user::UserRead;
 use keel::services::account::AccountContext;
 use keel::state::AppState;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn hash(app: &TestApp, client: &Client) -> String {
 async fn store(app: &TestApp, client: &Client, hash: &str) {
     let user = Entity::find_by_id(client.id()).one(&app.state.db).await.unwrap().unwrap();
     let change = ActiveModel { hashed_password: Set(hash.to_owned()), ..user.into_active_model() };
-    change.update(&app.state.db).await.unwrap();
+    Entity::update(change).exec_without_returning(&app.state.db).await.unwrap();
 }
 
 #[tokio::test]

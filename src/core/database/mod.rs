@@ -45,7 +45,7 @@ pub async fn begin_write(db: &Db) -> Result<DatabaseTransaction, DbErr> {
 ///
 /// Replaces `ActiveModelTrait::insert`, whose driver for SQLite stops reading at the first returned row. Outside a
 /// transaction SQLite commits when all rows have been read, so that the error of a commit that fails, such as a full
-/// disk, would be lost, and the row with it. An `update` that returns the row needs a transaction for the same reason.
+/// disk, would be lost, and the row with it.
 ///
 /// # Errors
 /// When the row violates a constraint, or the database is unavailable.
@@ -56,6 +56,21 @@ where
 {
     let rows = A::Entity::insert(row).exec_with_returning_many(db).await?;
     rows.into_iter().next().ok_or(DbErr::RecordNotInserted)
+}
+
+/// Updates the columns that are set in the row of this key, and returns the row as it is stored.
+///
+/// Replaces `ActiveModelTrait::update`, which also runs outside a transaction and then loses the error of a failed
+/// commit on SQLite, as its `insert` does.
+///
+/// # Errors
+/// When there is no such row, it violates a constraint, or the database is unavailable.
+pub async fn update<A>(transaction: &DatabaseTransaction, row: A) -> Result<<A::Entity as EntityTrait>::Model, DbErr>
+where
+    A: ActiveModelTrait,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    A::Entity::update(row).exec(transaction).await
 }
 
 /// Checks that the database responds.

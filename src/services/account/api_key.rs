@@ -182,13 +182,13 @@ pub async fn revoke(accounts: &AccountContext, client: &Client, user: &User, id:
     let event = Event { detail, ..Event::by_user(AuditKind::ApiKeyRevoked, user.id, client) };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user.id);
+    accounts.principals.invalidate(user.id);
     Ok(())
 }
 
 // only with jobs
 /// Revokes all keys of the user inside the given transaction, for a reset by a mailed link. After the commit the caller
-/// has to call `PrincipalCache::forget`.
+/// has to call `PrincipalCache::invalidate`.
 pub(super) async fn revoke_all(
     accounts: &AccountContext,
     transaction: &DatabaseTransaction,

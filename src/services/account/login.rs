@@ -1,7 +1,7 @@
 //! Login.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
+use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::AccountContext;
@@ -9,7 +9,7 @@ use super::audit_event::{self, Event};
 use super::session;
 use super::user::User;
 use crate::core::client::Client;
-use crate::core::database::begin_write;
+use crate::core::database::{begin_write, update};
 use crate::core::security::Verdict;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ pub async fn login(accounts: &AccountContext, client: &Client, found: Option<Use
     }
     if let Some(hash) = rehashed {
         let change = ActiveModel { id: Unchanged(user.id), hashed_password: Set(hash), ..Default::default() };
-        change.update(&transaction).await?;
+        update(&transaction, change).await?;
     }
     let scopes = scope.filter(|scopes| !scopes.is_empty()).unwrap_or_else(Scopes::all);
     let token = session::open(accounts, &transaction, user.id, scopes, client).await?;

@@ -33,7 +33,7 @@ pub struct SocketPrincipal {
     /// The session of the token or ticket.
     pub session: Uuid,
     /// When the access token expires, and with it the connection.
-    pub until: DateTime<Utc>,
+    pub token_expires_at: DateTime<Utc>,
 }
 
 /// Identifies the token or key of a request.
@@ -109,7 +109,7 @@ impl PrincipalCache {
     }
 
     /// Removes the user's entries, after a change of the user, a session or a key.
-    pub(super) fn forget(&self, user: Uuid) {
+    pub(super) fn invalidate(&self, user: Uuid) {
         let mut entries = self.lock();
         entries.invalidations += 1;
         entries.by_credential.retain(|_, entry| entry.principal.user.id != user);
@@ -117,8 +117,8 @@ impl PrincipalCache {
     }
 
     // only with realtime
-    /// Waits until [`Self::forget`] was called since the last time. For a single waiter.
-    pub async fn forgotten(&self) {
+    /// Waits until [`Self::invalidate`] was called since the last time. For a single waiter.
+    pub async fn invalidated(&self) {
         self.invalidated.notified().await;
     }
 }

@@ -1,7 +1,7 @@
 //! Password recovery: a new password without the current one.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::{ActiveModelTrait, EntityTrait, QuerySelect};
+use sea_orm::{EntityTrait, QuerySelect};
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
@@ -9,7 +9,7 @@ use super::email_token::{IssuedLink, LinkRequest};
 use super::user::Actor;
 use super::{api_key, email_token, session, user};
 use crate::core::client::Client;
-use crate::core::database::begin_write;
+use crate::core::database::{begin_write, update};
 use crate::entities::email_token::Purpose;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Error, Result};
@@ -76,13 +76,13 @@ pub async fn reset(accounts: &AccountContext, client: &Client, data: PasswordRes
         email_verified: Set(true),
         ..Default::default()
     };
-    change.update(&transaction).await?;
+    update(&transaction, change).await?;
     email_token::revoke(&transaction, user.id).await?;
     session::end_others(&transaction, user.id, None).await?;
     api_key::revoke_all(accounts, &transaction, client, user.id).await?; // only with api_keys
     let event = Event { kind: AuditKind::PasswordReset, user: Some(user.id), actor: None, client, detail: None };
     audit_event::record(&transaction, now, event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user.id);
+    accounts.principals.invalidate(user.id);
     Ok(())
 }

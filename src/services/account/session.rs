@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::AccountContext;
@@ -15,7 +15,7 @@ use super::user::User;
 use crate::core::client::Client;
 use crate::core::clock::seconds_after;
 use crate::core::config::AuthSettings;
-use crate::core::database::{Db, begin_write, insert};
+use crate::core::database::{Db, begin_write, insert, update};
 use crate::core::security::{Claims, RefreshToken, TokenSubject};
 use crate::entities::session::{ActiveModel, Column, Entity, Model};
 use crate::entities::user;
@@ -166,7 +166,7 @@ pub async fn refresh(accounts: &AccountContext, client: &Client, text: &str) -> 
             expires_at: Set(expiry(settings, session.created_at, now)),
             ..session.into()
         };
-        let session = change.update(&transaction).await?;
+        let session = update(&transaction, change).await?;
         transaction.commit().await?;
         return token_pair(accounts, &session, &next);
     }
@@ -197,7 +197,7 @@ async fn end_reused(
     };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(session.user_id);
+    accounts.principals.invalidate(session.user_id);
     Ok(())
 }
 
@@ -246,7 +246,7 @@ pub async fn end(accounts: &AccountContext, client: &Client, user: &User, id: Uu
     let event = Event { detail: Some(format!("session {id}")), ..Event::by_user(AuditKind::Logout, user.id, client) };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user.id);
+    accounts.principals.invalidate(user.id);
     Ok(())
 }
 
@@ -264,12 +264,12 @@ pub async fn end_all(accounts: &AccountContext, client: &Client, user: &User) ->
     let event = Event { detail, ..Event::by_user(AuditKind::Logout, user.id, client) };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user.id);
+    accounts.principals.invalidate(user.id);
     Ok(())
 }
 
 /// Ends the user's sessions except `kept`, inside the given transaction. After the commit the caller has to call
-/// `PrincipalCache::forget`.
+/// `PrincipalCache::invalidate`.
 pub(super) async fn end_others(transaction: &DatabaseTransaction, user: Uuid, kept: Option<Uuid>) -> Result<()> {
     let others = Condition::all().add(Column::UserId.eq(user)).add_option(kept.map(|kept| Column::Id.ne(kept)));
     Entity::delete_many().filter(others).exec(transaction).await?;

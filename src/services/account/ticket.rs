@@ -52,7 +52,7 @@ pub async fn redeem(accounts: &AccountContext, ticket: &str) -> Result<SocketPri
     let redeemed = valid.exec_with_returning(&accounts.db).await?;
     let redeemed = redeemed.into_iter().next().ok_or(Error::Unauthorized)?;
     let (session, user) = session::find_open(accounts, redeemed.session_id).await?;
-    Ok(SocketPrincipal { user: user.id, session: session.id, until: redeemed.token_expires_at })
+    Ok(SocketPrincipal { user: user.id, session: session.id, token_expires_at: redeemed.token_expires_at })
 }
 
 /// Deletes expired tickets. Returns their number.

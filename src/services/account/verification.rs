@@ -1,14 +1,14 @@
 //! Verification of email addresses by mailed links.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect};
 
 use super::AccountContext;
 use super::audit_event::{self, Event};
 use super::email_token::LinkRequest;
 use super::{email_token, user};
 use crate::core::client::Client;
-use crate::core::database::begin_write;
+use crate::core::database::{begin_write, update};
 use crate::entities::email_token::Purpose;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Result, on_unique};
@@ -58,7 +58,7 @@ pub async fn verify(accounts: &AccountContext, client: &Client, data: EmailVerif
     let is_new = user.email != link.email;
     let change =
         ActiveModel { id: Unchanged(user.id), email: Set(link.email), email_verified: Set(true), ..Default::default() };
-    change.update(&transaction).await.map_err(|error| on_unique(error, &[user::EMAIL_TAKEN]))?;
+    update(&transaction, change).await.map_err(|error| on_unique(error, &[user::EMAIL_TAKEN]))?;
     let kind = if is_new { AuditKind::EmailChanged } else { AuditKind::EmailVerified };
     let event = Event { kind, user: Some(user.id), actor: None, client, detail: None };
     audit_event::record(&transaction, now, event).await?;
@@ -68,7 +68,7 @@ pub async fn verify(accounts: &AccountContext, client: &Client, data: EmailVerif
         notify_old_address(accounts, &transaction, notice).await?;
     }
     transaction.commit().await?;
-    accounts.principals.forget(user.id);
+    accounts.principals.invalidate(user.id);
     accounts.job_signal.notify();
     Ok(())
 }

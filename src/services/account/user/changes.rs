@@ -5,6 +5,7 @@ use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::{Actor, EMAIL_TAKEN, USERNAME_TAKEN, User};
+use crate::core::database;
 use crate::entities::user::{ActiveModel, Entity};
 use crate::error::{Result, on_unique};
 use crate::schemas::audit_event::AuditKind;
@@ -30,7 +31,7 @@ pub(super) async fn save(transaction: &DatabaseTransaction, old: &User, change: 
     if !change.is_changed() {
         return Ok(old.clone());
     }
-    let saved = change.update(transaction).await;
+    let saved = database::update(transaction, change).await;
     saved.map_err(|error| on_unique(error, &[EMAIL_TAKEN, USERNAME_TAKEN]))
 }
 

@@ -49,7 +49,7 @@ async fn remove(accounts: &AccountContext, transaction: DatabaseTransaction, act
     let event = Event { kind, user: Some(id), actor: Some(actor.id), client, detail: None };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(id);
+    accounts.principals.invalidate(id);
     Ok(())
 }
 

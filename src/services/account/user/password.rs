@@ -73,6 +73,6 @@ pub async fn update_password(accounts: &AccountContext, caller: SessionUser<'_>,
     let event = Event::by_user(AuditKind::PasswordChanged, user.id, client);
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
-    accounts.principals.forget(user.id);
+    accounts.principals.invalidate(user.id);
     Ok(())
 }

@@ -53,7 +53,7 @@ pub async fn update(accounts: &AccountContext, actor: Actor<'_>, id: Uuid, data:
         notify_old_address(accounts, &transaction, notice).await?;
     }
     transaction.commit().await?;
-    accounts.principals.forget(id);
+    accounts.principals.invalidate(id);
     accounts.job_signal.notify(); // only with jobs
     Ok(new.into())
 }

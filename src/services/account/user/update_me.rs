@@ -65,7 +65,7 @@ pub async fn update_me(accounts: &AccountContext, caller: SessionUser<'_>, data:
         notify_old_address(accounts, &transaction, notice).await?;
     }
     transaction.commit().await?;
-    accounts.principals.forget(new.id);
+    accounts.principals.invalidate(new.id);
     accounts.job_signal.notify(); // only with jobs
     Ok(new.into())
 }

@@ -28,6 +28,8 @@ ITEMS = 300
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "4"))
 CONNECTIONS = 32
+# Rows before a deep page.
+DEEP = 100_000
 ROUTES = ["GET /", "item", "list of 100", "create", "login"]
 
 
@@ -131,6 +133,10 @@ def measure(service, route, token, item):
     """Requests per second, and the latencies p50 and p99 in milliseconds."""
     paths = {"GET /": "/", "item": f"/api/v1/items/{item}", "list of 100": "/api/v1/items", "create": "/api/v1/items"}
     path = paths.get(route, "/api/v1/login/access-token")
+    return load(service, route, path, token)
+
+
+def load(service, route, path, token):
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency"]
     if route in ("create", "login"):
         command += ["-s", str(script(route, token))]
@@ -141,6 +147,30 @@ def measure(service, route, token, item):
         sys.exit(f"{service.name}, {route}:\n{output}")
     percentile = lambda name: milliseconds(re.search(rf"^ +{name}%\s+(\S+)", output, re.MULTILINE).group(1))
     return float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)), percentile("50"), percentile("99")
+
+
+def deep_pages(keel, token):
+    """What a page of a long list costs, by its place: medians of requests per second."""
+    run("psql", "--quiet", DATABASE, "-c", f"""
+        INSERT INTO items (id, owner_id, title, condition, version, created_at, updated_at)
+        SELECT gen_random_uuid(), users.id, 'Kettle ' || number, 'new', 1, time, time FROM users,
+            generate_series(1, {DEEP + 200}) AS number,
+            LATERAL (SELECT now() - number * interval '1 second' AS time) AS times
+        WHERE username = 'ann'""", "-c", "ANALYZE")
+    headers = {"Authorization": f"Bearer {token}"}
+    page = lambda query: json.loads(request(keel.port, "GET", f"/api/v1/items?limit=100&{query}", headers))
+    cursor = lambda skip: "cursor=" + urllib.parse.quote(page(f"skip={skip}")["next_cursor"])
+    pages = {
+        "first page by cursor": cursor(0),
+        f"after {DEEP:,} rows, by cursor": cursor(DEEP - 100),
+        f"after {DEEP:,} rows, by `skip`": f"skip={DEEP}",
+    }
+    rates = {name: [] for name in pages}
+    for round_ in range(ROUNDS):
+        for name, query in pages.items():
+            rates[name].append(load(keel, name, f"/api/v1/items?limit=100&{query}", token)[0])
+            print(f"{name}, round {round_ + 1}: {rates[name][-1]:.0f}/s", flush=True)
+    return {name: statistics.median(values) for name, values in rates.items()}
 
 
 def compare_bytes(services, token, item):
@@ -175,6 +205,9 @@ def main():
     fastapi = Service("FastAPI, 2 workers", 8103, uvicorn, ROOT / "bench" / "fastapi")
     services = [keel, tuned, plain, fastapi]
 
+    # Memory is measured on an existing database: the first start migrates and hashes a password.
+    with keel.running():
+        pass
     results = {}
     with keel.running(), tuned.running(), plain.running(), fastapi.running():
         idle = {service.name: service.memory() for service in services}
@@ -187,10 +220,19 @@ def main():
                     results.setdefault((route, service.name), []).append(measured)
                     print(f"{route}, round {round_ + 1}, {service.name}: {measured[0]:.0f}/s", flush=True)
         loaded = {service.name: service.memory() for service in services}
+    with keel.running():
+        pages = deep_pages(keel, log_in(keel.port))
 
-    report = table(services, results, idle, loaded)
+    report = table(services, results, idle, loaded) + "\n\n" + table_of_pages(pages)
     print(report)
     write(report)
+
+
+def table_of_pages(pages):
+    first = next(iter(pages.values()))
+    lines = [f"| 100 items of a list of more than {DEEP:,} | requests/s | of the first |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {rate:,.0f} | **{rate / first:.2f}** |" for name, rate in pages.items()]
+    return "\n".join(lines)
 
 
 def table(services, results, idle, loaded):
@@ -222,6 +264,7 @@ alternate between the services. Compare the ratios: the absolute numbers depend 
 
 {report}
 
+- Memory is resident memory: idle, after a start with an existing database; and after all routes were measured.
 - *Keel* runs with its whole stack and `RUST_LOG=warn`, without rate limits.
 - *By hand* is `bench/reference.rs`: axum and sqlx on the same tables, the same bytes in every response, the headers of
   Keel's middleware with fixed values, no middleware. *Tuned*, it keeps sessions for a second, as Keel does, and reads

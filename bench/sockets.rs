@@ -16,8 +16,8 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::Outcome;
 
-/// Opens idle sockets and reads the server's memory; then sends messages to a room of listeners, some of which never read,
-/// and prints the latency for the others.
+/// Opens idle sockets and reads the server's memory; then sends messages to a room of listeners, some of which never
+/// read, and prints the latency for the others.
 ///
 /// The server and the system need higher limits than usual:
 ///

@@ -15,8 +15,8 @@ use crate::validation::schema::Problem;
 /// The result of handlers, services and extractors.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request failed. Handlers, services and extractors return it; `middleware::errors` writes the body. Cheap to
-/// clone, because it is passed on in the extensions of the response.
+/// Why a request failed. Handlers, services and extractors return it; `middleware::errors` writes the body.
+/// `Clone`, because it is passed on in the extensions of the response.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// 400: the request cannot be served as it is.

@@ -1,4 +1,5 @@
-//! The base that every layer may use: settings, database, security, clock, logs. It depends on no layer.
+//! The base that every layer may use: settings, database, security, clock, logs. It uses only the migrations, and
+//! `validation/schema` for the bounds of the settings.
 
 pub mod client;
 pub mod clock;

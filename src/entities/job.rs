@@ -28,6 +28,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub last_error: Option<String>,
     pub finished_at: Option<DateTimeUtc>,
+    /// When an operator queued it again.
+    pub retried_at: Option<DateTimeUtc>,
     // only with observability: begin
     /// The span of the request that queued it (W3C Trace Context).
     #[sea_orm(column_type = "String(StringLen::N(55))")]

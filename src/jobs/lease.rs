@@ -32,15 +32,8 @@ pub struct ClaimedJob {
     /// The span of the request that queued it (W3C Trace Context).
     pub traceparent: Option<String>,
     // only with observability: end
+    queued_at: DateTime<Utc>,
     worker: Uuid,
-}
-
-impl ClaimedJob {
-    /// The time in the job's id.
-    fn queued_at(&self) -> DateTime<Utc> {
-        let (seconds, _) = self.id.get_timestamp().map(|timestamp| timestamp.to_unix()).unwrap_or_default();
-        DateTime::from_timestamp(seconds.cast_signed(), 0).unwrap_or_default()
-    }
 }
 
 /// A worker, and the options of its leases.
@@ -110,6 +103,7 @@ pub async fn claim(
         .await?;
     rows.sort_by_key(|row| (-row.priority, row.run_at, row.id));
     let claimed = |row: Model| ClaimedJob {
+        queued_at: row.retried_at.unwrap_or_else(|| time_of(row.id)),
         id: row.id,
         kind: row.kind,
         job: serde_json::from_str(&row.payload).map_err(|error| error.to_string()),
@@ -118,6 +112,12 @@ pub async fn claim(
         worker: options.worker,
     };
     Ok(rows.into_iter().map(claimed).collect())
+}
+
+/// The time in an id of version 7.
+fn time_of(id: Uuid) -> DateTime<Utc> {
+    let (seconds, _) = id.get_timestamp().map(|timestamp| timestamp.to_unix()).unwrap_or_default();
+    DateTime::from_timestamp(seconds.cast_signed(), 0).unwrap_or_default()
 }
 
 /// Sets the status and clears the lease.
@@ -157,8 +157,7 @@ pub async fn failed(
     failure: &Failure,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let attempt =
-        Failed { attempt: claimed.attempt, max_attempts: options.max_attempts, age: now - claimed.queued_at() };
+    let attempt = Failed { attempt: claimed.attempt, max_attempts: options.max_attempts, age: now - claimed.queued_at };
     let retry_at = failure.retry.delay(&attempt).map(|delay| now + delay);
     let error: String = failure.error.chars().take(ERROR_LENGTH).collect();
     let uncounted = i32::from(failure.retry == Retry::Outage);

@@ -61,6 +61,7 @@ async fn insert(transaction: &DatabaseTransaction, job: &Job, priority: i16, run
         leased_until: Set(None),
         last_error: Set(None),
         finished_at: Set(None),
+        retried_at: Set(None),
         traceparent: Set(traces::traceparent()), // only with observability
     };
     Entity::insert(row).exec_without_returning(transaction).await?;
@@ -113,6 +114,7 @@ pub async fn retry(db: &Db, ids: &[Uuid], now: DateTime<Utc>) -> Result<u64, DbE
         .col_expr(Column::RunAt, Expr::value(now))
         .col_expr(Column::Attempts, Expr::value(0))
         .col_expr(Column::FinishedAt, Expr::value(None::<DateTime<Utc>>))
+        .col_expr(Column::RetriedAt, Expr::value(now))
         .filter(dead(ids))
         .exec(db)
         .await?;

@@ -27,7 +27,7 @@ pub(super) struct Failed {
     pub attempt: u32,
     /// Attempts before the job is dead.
     pub max_attempts: u32,
-    /// The time since the job was queued.
+    /// The time since the job was queued, or queued again by an operator.
     pub age: TimeDelta,
 }
 

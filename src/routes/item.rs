@@ -149,8 +149,8 @@ async fn delete_item(
 async fn read_user_item(
     State(db): State<Db>,
     CurrentUser(caller): CurrentUser<ITEMS_READ>,
-    ValidPath(UserItemPath { user_id, item_id }): ValidPath<UserItemPath>,
+    ValidPath(path): ValidPath<UserItemPath>,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    Ok(or_not_modified(item::read_of_owner(&db, &caller, user_id, item_id).await?, &known))
+    Ok(or_not_modified(item::read_of_owner(&db, &caller, path).await?, &known))
 }

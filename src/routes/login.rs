@@ -92,7 +92,7 @@ async fn token(
     }
 }
 
-/// Spends the refresh token.
+/// Exchanges the refresh token for the next pair of tokens.
 async fn next_pair(
     accounts: &AccountContext,
     limiter: &Limiter,

@@ -106,7 +106,7 @@ impl From<Scopes> for String {
     }
 }
 
-/// A pattern for any number of scopes, separated by spaces, but not for the one that is left out (`ANY`: none).
+/// A pattern for any number of scopes, separated by spaces. It excludes the scope `without`; `ANY` excludes none.
 fn pattern(without: u32, at_least_one: bool) -> String {
     let names: Vec<&str> = SCOPES.iter().filter(|(_, scope, _)| *scope != without).map(|(name, ..)| *name).collect();
     let names = names.join("|");

@@ -18,7 +18,9 @@ use crate::entities::item::{self, ActiveModel, Column, Entity};
 use crate::entities::tag;
 use crate::error::{Error, Result};
 use crate::schemas::amount::Amount;
-use crate::schemas::item::{ItemCreate, ItemFilter, ItemPage, ItemRead, ItemSort, ItemUpdate, tax_below_price};
+use crate::schemas::item::{
+    ItemCreate, ItemFilter, ItemPage, ItemRead, ItemSort, ItemUpdate, UserItemPath, tax_below_price,
+};
 use crate::schemas::page::{Page, Paging};
 use crate::schemas::versioned::Versioned;
 use crate::validation::schema::Problem;
@@ -71,11 +73,10 @@ pub async fn read(db: &impl ConnectionTrait, caller: &User, id: Uuid) -> Result<
 pub async fn read_of_owner(
     db: &impl ConnectionTrait,
     caller: &User,
-    owner: Uuid,
-    id: Uuid,
+    UserItemPath { user_id, item_id }: UserItemPath,
 ) -> Result<Versioned<ItemRead>> {
-    let found = read(db, caller, id).await?;
-    if found.data.owner_id == owner { Ok(found) } else { Err(NOT_FOUND) }
+    let found = read(db, caller, item_id).await?;
+    if found.data.owner_id == user_id { Ok(found) } else { Err(NOT_FOUND) }
 }
 
 /// A page of the items that the caller may see: at most three statements, for items, count and tags.

@@ -1,4 +1,4 @@
-//! Permissions and queries. Services know nothing of HTTP, because routes are not their only callers.
+//! Permissions and queries. Services do not use axum, because routes are not their only callers.
 
 pub mod account;
 pub mod clean_up;

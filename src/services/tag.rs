@@ -102,26 +102,43 @@ async fn find_or_create(db: &impl ConnectionTrait, names: &[String]) -> Result<V
     }
 }
 
+/// How many tags one statement deletes. SQLite takes 32,766 parameters.
+const BATCH: usize = 1000;
+
 /// Deletes the tags that no item has, and returns their number.
 ///
 /// # Errors
 /// If the database is unavailable.
 pub async fn delete_orphaned(db: &Db) -> Result<u64> {
+    let mut count = 0;
+    loop {
+        let (found, deleted) = delete_batch(db).await?;
+        count += deleted;
+        if found < BATCH {
+            return Ok(count);
+        }
+    }
+}
+
+/// Deletes up to [`BATCH`] orphaned tags. Returns how many it found, and how many of them it deleted.
+async fn delete_batch(db: &Db) -> Result<(usize, u64)> {
     let transaction = begin_write(db).await?;
     // A tag that is being assigned is locked by the other transaction, and is skipped.
     let ids: Vec<Uuid> = tag::Entity::find()
         .select_only()
         .column(tag::Column::Id)
         .filter(is_orphaned())
+        .limit(BATCH as u64)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()
         .all(&transaction)
         .await?;
+    let found = ids.len();
     // Checked again under the lock: an assignment may have been committed since the first statement began.
     let deleted = tag::Entity::delete_many().filter(tag::Column::Id.is_in(ids)).filter(is_orphaned());
     let count = deleted.exec(&transaction).await?.rows_affected;
     transaction.commit().await?;
-    Ok(count)
+    Ok((found, count))
 }
 
 fn is_orphaned() -> Expr {

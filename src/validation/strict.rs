@@ -23,7 +23,8 @@ impl<'a, T> Strict<'a, T> {
     }
 }
 
-/// Methods that pass a wrapped visitor on. A query needs the hint in the name: all that it has is text.
+/// Methods that pass a wrapped visitor on. Each keeps its hint of the type, because a query is text: without a hint it
+/// cannot be read as a number.
 macro_rules! forward {
     ($($method:ident)+) => { $(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {

@@ -20,12 +20,15 @@ const fn module(name: &'static str, modules: &'static str, frameworks: &'static 
 /// Crates that belong to certain layers.
 const FRAMEWORKS: &[&str] = &[
     "axum",
+    "http_body_util",
     "hyper",
+    "hyper_util",
     "lettre",
     "redis",
     "reqwest",
     "sea_orm",
     "sea_orm_migration",
+    "tokio_tungstenite",
     "tower",
     "tower_http",
     "utoipa",
@@ -50,20 +53,20 @@ const MODULES: &[Module] = &[
     // What is allowed, and every query.
     module("services", "core entities error jobs rate_limit schemas server upstream validation/schema", "sea_orm"),
     module("jobs", "core entities error mail schemas server services", "sea_orm"), // only with jobs
-    module("realtime", "core error server services", "axum hyper redis"), // only with realtime
+    module("realtime", "core error server services", "axum hyper hyper_util redis tokio_tungstenite"), // only with realtime
     // What a handler's signature may ask for.
-    module("validation", "error validation/schema", "axum tower_http"),
-    module("extract", "core error schemas server services validation validation/schema", "axum hyper utoipa"),
+    module("validation", "error validation/schema", "axum http_body_util tower_http"),
+    module("extract", "core error schemas server services validation validation/schema", "axum hyper tokio_tungstenite utoipa"),
     module("auth", "core error extract schemas services state validation", "axum"),
     // What every request passes, and the routes.
-    module("middleware", "auth core error extract rate_limit server validation/schema", "axum tower tower_http"),
+    module("middleware", "auth core error extract rate_limit server validation/schema", "axum http_body_util tower tower_http"),
     module("routes", "auth core error extract jobs rate_limit realtime schemas server services state upstream validation",
         "axum tower tower_http utoipa utoipa_axum"),
     module("openapi", "routes schemas", "axum utoipa"),
     // What a process is made of.
     module("state", "core rate_limit realtime server services upstream", "axum"),
     module("app", "middleware openapi routes server state", "axum utoipa utoipa_axum"),
-    module("server", "core", "axum hyper tower"),
+    module("server", "core", "axum hyper hyper_util tower"),
     module("cli", "app core jobs mail rate_limit realtime routes schemas server services state upstream", "axum tower"),
     module("main", "", ""),
     module("lib", "", ""),

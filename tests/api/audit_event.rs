@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use keel::entities::audit_event;
 use keel::schemas::audit_event::{AuditEventPage, AuditKind, RecordedKind};
 use keel::schemas::user::UserRead;
-use keel::services::account::audit_event as service;
+use keel::services::clean_up;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
@@ -103,10 +103,11 @@ async fn events_are_deleted_after_keep_days() {
     let before = count().await;
     assert!(before > 0);
     app.travel(TimeDelta::days(30) - TimeDelta::minutes(5));
-    assert_eq!(service::delete_expired(&app.state.accounts).await.unwrap(), 0);
+    clean_up::run(&app.state.accounts).await.unwrap();
+    assert_eq!(count().await, before);
     app.travel(TimeDelta::minutes(10));
     app.user("bob").await;
-    assert_eq!(service::delete_expired(&app.state.accounts).await.unwrap(), before);
+    clean_up::run(&app.state.accounts).await.unwrap();
     assert_eq!(count().await, before, "bob's");
 }
 

@@ -28,7 +28,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// The binary, told nothing but this.
+/// The binary with these arguments, in an empty environment.
 fn bare(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keel"));
     command.args(arguments).env_clear().current_dir(folder).stdin(Stdio::null());
@@ -42,40 +42,40 @@ fn command(folder: &Path, database: &TestDatabase, arguments: &[&str]) -> Comman
     command
 }
 
-/// Whether the command succeeds, and all that it says; which is no secret.
+/// Whether the command succeeds, and its output. Fails if that contains a secret.
 #[track_caller]
 fn run(command: &mut Command, input: &str) -> (bool, String) {
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that refuses its arguments does not wait for its input.
     let _ = child.stdin.as_ref().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8(said).unwrap();
-    assert!(!said.contains(MARKER), "{said}");
-    (output.status.success(), said)
+    let finished = child.wait_with_output().unwrap();
+    let output = [finished.stdout, finished.stderr].concat();
+    let output = String::from_utf8(output).unwrap();
+    assert!(!output.contains(MARKER), "{output}");
+    (finished.status.success(), output)
 }
 
-/// What a command says that succeeds.
+/// The output of a command that succeeds.
 #[track_caller]
 fn succeeds(command: &mut Command) -> String {
-    let (success, said) = run(command, "");
-    assert!(success, "{said}");
-    said
+    let (success, output) = run(command, "");
+    assert!(success, "{output}");
+    output
 }
 
-/// What a command says that fails.
+/// The output of a command that fails.
 #[track_caller]
 fn fails(command: &mut Command) -> String {
-    let (success, said) = run(command, "");
-    assert!(!success, "{said}");
-    said
+    let (success, output) = run(command, "");
+    assert!(!success, "{output}");
+    output
 }
 
 #[test]
 fn openapi_prints_the_document() {
     // Nothing has to be configured for it, nor right.
-    let said = succeeds(bare(folder().path(), &["openapi"]).env("PORT", MARKER));
-    let document: Value = serde_json::from_str(&said).unwrap();
+    let output = succeeds(bare(folder().path(), &["openapi"]).env("PORT", MARKER));
+    let document: Value = serde_json::from_str(&output).unwrap();
     assert_eq!(document, serde_json::to_value(keel::app::document(Dashboard::Off)).unwrap());
 }
 
@@ -83,8 +83,8 @@ fn openapi_prints_the_document() {
 fn no_command_starts_with_a_bad_configuration() {
     let folder = folder();
     for arguments in [&["serve"][..], &[], &["migrate", "up"], &["doctor"], &["healthcheck"]] {
-        let said = fails(bare(folder.path(), arguments).env("PORT", MARKER).env("APP__SERVER__PROT", MARKER));
-        assert!(said.contains("server.port") && said.contains("server.prot"), "{arguments:?}: {said}");
+        let output = fails(bare(folder.path(), arguments).env("PORT", MARKER).env("APP__SERVER__PROT", MARKER));
+        assert!(output.contains("server.port") && output.contains("server.prot"), "{arguments:?}: {output}");
     }
     assert!(!folder.path().join("data").exists(), "nothing was begun");
 }
@@ -92,7 +92,7 @@ fn no_command_starts_with_a_bad_configuration() {
 #[test]
 fn production_does_not_start_with_development_defaults() {
     for command in ["serve", "worker", "doctor"] {
-        let said = fails(bare(folder().path(), &[command]).env("APP_ENV", "production"));
+        let output = fails(bare(folder().path(), &[command]).env("APP_ENV", "production"));
         for hint in [
             "SECRET_KEY",
             "APP__SERVER__ALLOWED_HOSTS",
@@ -100,7 +100,7 @@ fn production_does_not_start_with_development_defaults() {
             "FRONTEND_URL",    // only with jobs
             "APP__MAIL__FROM", // only with jobs
         ] {
-            assert!(said.contains(&format!("set {hint}")), "{hint}: {said}");
+            assert!(output.contains(&format!("set {hint}")), "{hint}: {output}");
         }
     }
 }
@@ -112,18 +112,18 @@ fn settings_come_from_the_working_folder_too() {
     fs::write(folder.path().join("config/local.toml"), "[server]\nfrom_file = 1").unwrap();
     fs::write(folder.path().join(".env"), "APP__SERVER__FROM_DOTENV=s3cr3t-7f3a\n# a comment\nPORT=\"8001\"\n")
         .unwrap();
-    let said = fails(&mut bare(folder.path(), &["doctor"]));
-    assert!(said.contains("server.from_file") && said.contains("server.from_dotenv"), "{said}");
+    let output = fails(&mut bare(folder.path(), &["doctor"]));
+    assert!(output.contains("server.from_file") && output.contains("server.from_dotenv"), "{output}");
 
     fs::write(folder.path().join(".env"), "SECRET_KEY='s3cr3t-7f3a\n").unwrap();
-    let said = fails(&mut bare(folder.path(), &["doctor"]));
-    assert!(said.contains(".env"), "{said}");
+    let output = fails(&mut bare(folder.path(), &["doctor"]));
+    assert!(output.contains(".env"), "{output}");
 
     let elsewhere = self::folder();
     fs::write(elsewhere.path().join("local.toml"), "[server]\nfrom_elsewhere = 1").unwrap();
     fs::remove_file(folder.path().join(".env")).unwrap();
-    let said = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", elsewhere.path()));
-    assert!(said.contains("server.from_elsewhere") && !said.contains("server.from_file"), "{said}");
+    let output = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", elsewhere.path()));
+    assert!(output.contains("server.from_elsewhere") && !output.contains("server.from_file"), "{output}");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn migrations_are_applied_listed_and_reverted() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let migrate =
         |arguments: &[&str]| succeeds(&mut command(folder.path(), &database, &[&["migrate"], arguments].concat()));
-    let count = |said: &str, what: &str| said.lines().filter(|line| line.starts_with(what)).count();
+    let count = |output: &str, what: &str| output.lines().filter(|line| line.starts_with(what)).count();
 
     let all = count(&migrate(&["status"]), "pending");
     assert!(all > 0);
@@ -139,8 +139,8 @@ async fn migrations_are_applied_listed_and_reverted() {
     assert_eq!(count(&migrate(&["status"]), "applied"), all);
     assert!(migrate(&["up"]).contains("0 applied"));
     migrate(&["down"]);
-    let said = migrate(&["status"]);
-    assert_eq!((count(&said, "applied"), count(&said, "pending")), (all - 1, 1));
+    let output = migrate(&["status"]);
+    assert_eq!((count(&output, "applied"), count(&output, "pending")), (all - 1, 1));
     migrate(&["down", &all.to_string()]);
     assert_eq!(count(&migrate(&["status"]), "pending"), all);
     migrate(&["up"]);
@@ -152,17 +152,17 @@ async fn superuser_is_created_once() {
     let create = |email: &str, password: &str| {
         run(&mut command(folder.path(), &database, &["create-superuser", "--email", email]), password)
     };
-    let (success, said) = create("root@example.com", "s3cr3t-7f3a of the house\r\nanother line\n");
-    assert!(success && said.contains("root@example.com"), "{said}");
+    let (success, output) = create("root@example.com", "s3cr3t-7f3a of the house\r\nanother line\n");
+    assert!(success && output.contains("root@example.com"), "{output}");
     for email in ["root@example.com", "ROOT@example.com"] {
-        let (success, said) = create(email, "s3cr3t-7f3a of another house\n");
-        assert!(!success && said.contains("already exists"), "{said}");
+        let (success, output) = create(email, "s3cr3t-7f3a of another house\n");
+        assert!(!success && output.contains("already exists"), "{output}");
     }
     for (email, password) in
         [("no address", "s3cr3t-7f3a of the house\n"), ("ann@example.com", "s3cr3t\n"), ("ann@example.com", "")]
     {
-        let (success, said) = create(email, password);
-        assert!(!success && !said.contains("s3cr"), "{said}");
+        let (success, output) = create(email, password);
+        assert!(!success && !output.contains("s3cr"), "{output}");
     }
 
     let app = TestApp::on(database, |_| {}).await;
@@ -175,32 +175,32 @@ async fn superuser_is_created_once() {
 #[tokio::test]
 async fn doctor_reports_working_services() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
-    let said = succeeds(&mut command(folder.path(), &database, &["doctor"]));
+    let output = succeeds(&mut command(folder.path(), &database, &["doctor"]));
     for what in ["configuration", "database", "migrations"] {
-        assert!(said.lines().any(|line| line.starts_with("ok") && line.contains(what)), "{what}: {said}");
+        assert!(output.lines().any(|line| line.starts_with("ok") && line.contains(what)), "{what}: {output}");
     }
 
     let database = TestDatabase::empty().await;
-    let said = fails(command(folder.path(), &database, &["doctor"]).env("APP__DATABASE__AUTO_MIGRATE", "false"));
-    assert!(said.contains("pending"), "{said}");
+    let output = fails(command(folder.path(), &database, &["doctor"]).env("APP__DATABASE__AUTO_MIGRATE", "false"));
+    assert!(output.contains("pending"), "{output}");
 }
 
 #[tokio::test]
 async fn doctor_reports_problems_without_values() {
     let folder = folder();
     for url in ["sqlite:///proc/s3cr3t-7f3a/keel.db", "postgres://keel:s3cr3t-7f3a@127.0.0.1:1/s3cr3t-7f3a"] {
-        let said = fails(bare(folder.path(), &["doctor"]).env("DATABASE_URL", url));
-        assert!(said.contains("database.url"), "{said}");
+        let output = fails(bare(folder.path(), &["doctor"]).env("DATABASE_URL", url));
+        assert!(output.contains("database.url"), "{output}");
     }
     // only with jobs: begin
     let database = TestDatabase::migrated().await;
     let smtp = format!("smtp://keel:{MARKER}@127.0.0.1:1");
-    let said = fails(command(folder.path(), &database, &["doctor"]).env("SMTP_URL", smtp));
-    assert!(said.contains("mail.smtp_url: the server does not respond"), "{said}");
+    let output = fails(command(folder.path(), &database, &["doctor"]).env("SMTP_URL", smtp));
+    assert!(output.contains("mail.smtp_url: the server does not respond"), "{output}");
     // only with jobs: end
     let database = TestDatabase::empty().await;
-    let said = fails(command(folder.path(), &database, &["doctor"]).env("PORT", MARKER).env("SECRET_KEY", MARKER));
-    assert!(said.contains("server.port") && said.contains("auth.secret_key"), "{said}");
+    let output = fails(command(folder.path(), &database, &["doctor"]).env("PORT", MARKER).env("SECRET_KEY", MARKER));
+    assert!(output.contains("server.port") && output.contains("auth.secret_key"), "{output}");
 }
 
 #[test]

@@ -195,7 +195,7 @@ async fn timeouts_and_failed_connections_open_the_breaker() {
 }
 
 #[test]
-fn breaker_allows_one_call_after_its_pause() {
+fn breaker_allows_one_call_after_the_open_period() {
     let (breaker, now) = (Breaker::default(), Instant::now());
     for _ in 0..5 {
         assert!(breaker.allows(now));

@@ -6,8 +6,9 @@ use keel::entities::idempotency_key;
 use keel::jobs::queue::{self, Status};
 use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
-use sea_orm::EntityTrait; // only with notifications
+use keel::services::clean_up;
 use sea_orm::sea_query::Expr;
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
@@ -29,6 +30,11 @@ fn user(name: &str) -> Value {
 
 async fn count(root: &Client) -> u64 {
     root.get("/users").await.ok::<UserPage>().count.unwrap()
+}
+
+/// How many keys are stored.
+async fn stored(app: &TestApp) -> u64 {
+    idempotency_key::Entity::find().count(&app.state.db).await.unwrap()
 }
 
 /// A new login of root: tokens expire before keys do.
@@ -93,6 +99,20 @@ async fn key_expires_after_a_day() {
     create(&root, "key", "ann").await.created::<UserRead>();
     app.travel(TimeDelta::hours(24));
     create(&again(&app).await, "key", "bob").await.created::<UserRead>();
+    assert_eq!(stored(&app).await, 1);
+}
+
+#[tokio::test]
+async fn clean_up_deletes_keys_after_a_day() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    create(&root, "key", "ann").await.created::<UserRead>();
+    app.travel(TimeDelta::hours(23));
+    clean_up::run(&app.state.accounts).await.unwrap();
+    assert_eq!(stored(&app).await, 1);
+    app.travel(TimeDelta::hours(1));
+    clean_up::run(&app.state.accounts).await.unwrap();
+    assert_eq!(stored(&app).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

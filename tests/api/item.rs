@@ -56,9 +56,9 @@ async fn amounts_are_exact_and_bounded() {
     let ann = app.user("ann").await;
     for price in ["0.01", "0.1", "1.15", "19.99", "1000000.07", "9999999999.99"] {
         let number: Value = price.parse().unwrap();
-        for said in [number.clone(), json!(price)] {
-            let item: Value = ann.post("/items", json!({ "title": "x", "price": said })).await.created();
-            assert_eq!(item["price"], number, "{said}");
+        for sent in [number.clone(), json!(price)] {
+            let item: Value = ann.post("/items", json!({ "title": "x", "price": sent })).await.created();
+            assert_eq!(item["price"], number, "{sent}");
         }
     }
     for (price, problem) in [

@@ -1,7 +1,9 @@
 //! Lists in pages, by offset and by cursor.
 
+use keel::schemas::login::Token;
 use serde_json::{Value, json};
 
+use crate::support::app::PASSWORD;
 use crate::support::recorder::Recorder;
 use crate::support::{Client, TestApp};
 
@@ -76,6 +78,15 @@ async fn page_by_cursor_is_read_from_an_index() {
     let recorder = Recorder::start(&app).await;
     is_read_from_index(&recorder, &root, "/users?", "users_created_at_idx").await;
     is_read_from_index(&recorder, &root, "/audit-events?", "audit_events_created_at_idx").await;
+    app.log_in("root", PASSWORD).await.ok::<Token>();
+    is_read_from_index(&recorder, &root, "/users/me/sessions?", "sessions_user_id_idx").await;
+    // only with api_keys: begin
+    for name in ["a", "b"] {
+        let key = json!({ "name": name, "scope": "users" });
+        root.post("/users/me/api-keys", key).await.created::<Value>();
+    }
+    is_read_from_index(&recorder, &root, "/users/me/api-keys?", "api_keys_user_id_idx").await;
+    // only with api_keys: end
 }
 
 /// Asserts that a page by cursor is read from this index, beginning at the cursor.

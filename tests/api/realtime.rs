@@ -96,8 +96,8 @@ async fn concurrent_messages_arrive_whole_and_in_the_same_order() {
         orders.push(heard);
     }
     for speaker in 0..4 {
-        let said = orders[0].iter().filter(|text| text.starts_with(&format!("Message: {speaker} "))).count();
-        assert_eq!(said, 10);
+        let count = orders[0].iter().filter(|text| text.starts_with(&format!("Message: {speaker} "))).count();
+        assert_eq!(count, 10);
     }
     assert!(orders.iter().all(|order| *order == orders[0]));
 }

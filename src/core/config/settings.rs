@@ -125,9 +125,9 @@ pub struct AuthSettings {
     #[schemars(range(min = 1, max = 365))]
     pub api_key_max_days: u32,
     // only with jobs: begin
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 60))]
     pub reset_token_seconds: u32,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 3600))]
     pub verification_token_seconds: u32,
     pub require_verified_email: bool,
     // only with jobs: end

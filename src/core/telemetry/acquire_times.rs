@@ -5,7 +5,7 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// Taking a connection that is free takes less, in seconds.
+/// Seconds. Acquisitions that take longer count as waits.
 const LONGEST_WITHOUT_WAITING: f64 = 0.001;
 
 /// Whether the driver reports that a connection was taken from the pool.

@@ -17,14 +17,14 @@ use crate::schemas::audit_event::AuditKind;
 use crate::schemas::login::{LoginForm, Token};
 use crate::schemas::scope::Scopes;
 
-/// What guesses of a user's password are counted by.
+/// The key under which guesses of a user's password are counted.
 #[must_use]
 pub fn quota_of_user(id: Uuid) -> String {
     format!("user:{id}")
 }
 
-/// What failed logins with this name are counted by: the user, whether they are named by email or username, or the name
-/// itself if there is no such user.
+/// The key under which failed logins with this name are counted: that of the user, whose email or username it is, or the
+/// name itself if there is no such user.
 #[must_use]
 pub fn quota_of_login(user: Option<&User>, name: &str) -> String {
     user.map_or_else(|| format!("name:{name}"), |user| quota_of_user(user.id))

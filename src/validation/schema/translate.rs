@@ -40,8 +40,8 @@ pub(super) fn translate(checked: Checked<'_>, error: &ValidationError<'_>) -> Ve
             let msg = format!("String should have at most {limit} character{}", plural(*limit));
             Problem::new(loc, "string_too_long", msg).with("max_length", json!(limit))
         }
-        Kind::MinItems { limit } => list_length(loc, "too_short", ("at least", "min_length"), *limit, value),
-        Kind::MaxItems { limit } => list_length(loc, "too_long", ("at most", "max_length"), *limit, value),
+        Kind::MinItems { limit } => list_length(loc, "too_short", "at least", "min_length", *limit, value),
+        Kind::MaxItems { limit } => list_length(loc, "too_long", "at most", "max_length", *limit, value),
         Kind::Pattern { .. } if is_decimal(rules) => wrong_decimal(loc, rules, text),
         Kind::Pattern { pattern } => {
             Problem::new(loc, "string_pattern_mismatch", format!("String should match pattern '{pattern}'"))
@@ -77,7 +77,7 @@ fn location(checked: Checked<'_>, error: &ValidationError<'_>) -> Vec<Loc> {
     checked.root.map(Loc::from).into_iter().chain(steps).collect()
 }
 
-/// The schema of the value: the keyword that was broken stands among these.
+/// The schema that has the violated keyword: all rules for the value.
 fn rules<'a>(checked: Checked<'a>, error: &ValidationError<'_>) -> &'a Value {
     let keyword = error.schema_path().as_str();
     let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -114,7 +114,7 @@ fn one_of<'a>(loc: Vec<Loc>, options: impl IntoIterator<Item = &'a Value>) -> Pr
     Problem::new(loc, "enum", format!("Input should be {expected}")).with("expected", json!(expected))
 }
 
-fn list_length(loc: Vec<Loc>, kind: &str, (relation, ctx): (&str, &str), limit: u64, list: &Value) -> Problem {
+fn list_length(loc: Vec<Loc>, kind: &str, relation: &str, ctx: &str, limit: u64, list: &Value) -> Problem {
     let length = list.as_array().map_or(0, |items| items.len() as u64);
     // `read_text` cuts a list off at two items too many: how many there were is not known then.
     let (length, actual) =

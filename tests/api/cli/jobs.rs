@@ -185,17 +185,17 @@ async fn dead_letters_are_listed_retried_and_purged() {
     let dead = "UPDATE jobs SET status = 'dead', attempts = 20, last_error = 'it rained'";
     db.execute_unprepared(dead).await.unwrap();
 
-    let said = jobs(&["list"]);
+    let output = jobs(&["list"]);
     assert!(
-        said.contains("dead    3") && said.contains("clean_up 20 attempts") && said.contains("it rained"),
-        "{said}"
+        output.contains("dead    3") && output.contains("clean_up 20 attempts") && output.contains("it rained"),
+        "{output}"
     );
-    assert!(ids.iter().all(|id| said.contains(id)), "{said}");
+    assert!(ids.iter().all(|id| output.contains(id)), "{output}");
     assert_eq!(jobs(&["retry", &ids[0]]), "1 queued\n");
     assert_eq!(jobs(&["purge", &ids[1], &ids[0]]), "1 deleted\n");
     assert!(jobs(&["list", "--status", "queued"]).contains(&ids[0]));
     assert_eq!(jobs(&["retry", "--all"]), "1 queued\n");
-    // All of them has to be said.
+    // All of them has to be output.
     for arguments in [&["jobs", "purge"][..], &["jobs", "retry"], &["jobs", "purge", "--all", &ids[0]]] {
         fails(&mut command(folder.path(), &database, arguments));
     }
@@ -214,7 +214,7 @@ async fn metrics_listener_reports_jobs() {
     assert_eq!(post(address, "/users", &token, &new_user("bob@example.org")).await.unwrap(), 201);
     let metrics =
         async || reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap();
-    let told = async {
+    let logged = async {
         let all = [
             r#"jobs_total{kind="email_token",outcome="dead"} 1"#,
             r#"jobs{status="dead"} 1"#,
@@ -228,7 +228,7 @@ async fn metrics_listener_reports_jobs() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(TIMEOUT, told).await.expect("it is told");
+    timeout(TIMEOUT, logged).await.expect("the log has the lines");
     // The main listener does not serve metrics.
     let response = reqwest::Client::new().get(format!("http://{address}/metrics")).header("host", "testserver").send();
     assert_eq!(response.await.unwrap().status(), 404);

@@ -32,15 +32,15 @@ impl Process {
 
     /// Waits until the process logs its address.
     pub(super) fn address(&self) -> SocketAddr {
-        let mut said = Vec::new();
+        let mut output = Vec::new();
         loop {
             let line =
-                self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("the process does not listen: {said:#?}"));
+                self.log.recv_timeout(TIMEOUT).unwrap_or_else(|_| panic!("the process does not listen: {output:#?}"));
             if let Some((_, address)) = line.split_once("listening on http://") {
                 let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']');
                 return address.split(|c| !is_part(c)).next().unwrap().parse().unwrap();
             }
-            said.push(line);
+            output.push(line);
         }
     }
 
@@ -94,8 +94,8 @@ pub(super) async fn log_in(address: SocketAddr) -> String {
 #[test]
 fn missing_static_dir_stops_the_start_by_name() {
     for command in ["serve", "doctor"] {
-        let said = fails(bare(folder().path(), &[command]).env("APP__SERVER__STATIC_DIR", "nowhere/dist"));
-        assert!(said.contains("server.static_dir") && said.contains("nowhere/dist"), "{command}: {said}");
+        let output = fails(bare(folder().path(), &[command]).env("APP__SERVER__STATIC_DIR", "nowhere/dist"));
+        assert!(output.contains("server.static_dir") && output.contains("nowhere/dist"), "{command}: {output}");
     }
 }
 
@@ -125,14 +125,14 @@ async fn default_superuser_is_created_on_loopback_only() {
         let mut command = bare(folder.path(), &["serve"]);
         command.env("DATABASE_URL", &database.url).env("HOST", host).env("FIRST_SUPERUSER_PASSWORD", password);
         let process = Process::spawn(&mut command);
-        let mut said = Vec::new();
-        while !said.last().is_some_and(|line: &String| line.contains("listening on")) {
-            said.push(process.log.recv_timeout(TIMEOUT).unwrap());
+        let mut output = Vec::new();
+        while !output.last().is_some_and(|line: &String| line.contains("listening on")) {
+            output.push(process.log.recv_timeout(TIMEOUT).unwrap());
         }
-        said.concat()
+        output.concat()
     };
-    let said = serve("0.0.0.0", "");
-    assert!(said.contains("first superuser not created") && said.contains("FIRST_SUPERUSER_PASSWORD"), "{said}");
+    let output = serve("0.0.0.0", "");
+    assert!(output.contains("first superuser not created") && output.contains("FIRST_SUPERUSER_PASSWORD"), "{output}");
     assert_eq!(superusers().await, 0);
     serve("0.0.0.0", "changethis");
     assert_eq!(superusers().await, 1);
@@ -196,8 +196,8 @@ async fn port_that_is_in_use_is_named() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let said = fails(command(folder.path(), &database, &["serve"]).env("PORT", &port));
-    assert!(said.contains("cannot listen") && said.contains(&port), "{said}");
+    let output = fails(command(folder.path(), &database, &["serve"]).env("PORT", &port));
+    assert!(output.contains("cannot listen") && output.contains(&port), "{output}");
 }
 
 #[tokio::test]

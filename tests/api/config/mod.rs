@@ -1,4 +1,4 @@
-//! Where settings come from, which of them are refused, and what is said of it.
+//! Where settings come from, which of them are refused, and the error messages.
 
 mod derived;
 mod documentation;

@@ -115,11 +115,11 @@ fn is_refused_by_oauth(response: &Response) -> bool {
 
 /// A rejected value may be a password. Short ones are in any text.
 fn is_echoed(case: &Case, response: &Response) -> bool {
-    let said = match &case.value {
+    let sent = match &case.value {
         Some(Value::String(text)) if text.chars().count() > 3 => json!(text).to_string(),
         _ => return false,
     };
-    String::from_utf8_lossy(&response.body).contains(said.trim_matches('"'))
+    String::from_utf8_lossy(&response.body).contains(sent.trim_matches('"'))
 }
 
 fn parts(operation: &Operation) -> Vec<Part> {

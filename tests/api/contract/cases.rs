@@ -21,7 +21,7 @@ pub struct Case {
     pub accepted: bool,
 }
 
-/// What says nothing about which values are right.
+/// Keywords that do not restrict the values.
 const ANNOTATIONS: [&str; 6] = ["description", "title", "example", "examples", "default", "deprecated"];
 
 /// One character in otherwise good text; the pattern itself says whether it may be there.

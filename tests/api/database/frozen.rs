@@ -38,7 +38,7 @@ async fn start(change: impl FnOnce(&mut Settings)) -> Option<(TestApp, watch::Se
 }
 
 /// The promise is 5 seconds. A machine that runs many tests at once gets more.
-const AT_MOST: Duration = Duration::from_secs(10);
+const AT_MOST: Duration = Duration::from_secs(7);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_get_503_in_time_while_the_database_is_frozen() {

@@ -15,7 +15,7 @@ use crate::support::database::{TestDatabase, server_url};
 use crate::support::socket::TIMEOUT;
 
 /// The promise is 5 seconds. A machine that runs many tests at once gets more.
-const AT_MOST: Duration = Duration::from_secs(10);
+const AT_MOST: Duration = Duration::from_secs(7);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn locked_table_delays_only_its_own_routes() {

@@ -9,14 +9,14 @@ use crate::support::socket::TIMEOUT;
 use crate::support::{Response, TestApp};
 
 #[track_caller]
-fn is_malformed(response: Response, said: &str) {
+fn is_malformed(response: Response, case: &str) {
     let body: Value = response.expect(StatusCode::UNPROCESSABLE_ENTITY).read();
-    let [problem] = body["detail"].as_array().unwrap().as_slice() else { panic!("{said}: {body}") };
-    assert_eq!(problem["type"], "json_invalid", "{said}");
-    assert_eq!(problem["msg"], "JSON decode error", "{said}");
-    let [place, offset] = problem["loc"].as_array().unwrap().as_slice() else { panic!("{said}: {body}") };
-    assert!(place == "body" && offset.is_u64(), "{said}: {problem}");
-    assert!(problem["ctx"]["error"].as_str().is_some_and(|error| !error.is_empty()), "{said}: {problem}");
+    let [problem] = body["detail"].as_array().unwrap().as_slice() else { panic!("{case}: {body}") };
+    assert_eq!(problem["type"], "json_invalid", "{case}");
+    assert_eq!(problem["msg"], "JSON decode error", "{case}");
+    let [place, offset] = problem["loc"].as_array().unwrap().as_slice() else { panic!("{case}: {body}") };
+    assert!(place == "body" && offset.is_u64(), "{case}: {problem}");
+    assert!(problem["ctx"]["error"].as_str().is_some_and(|error| !error.is_empty()), "{case}: {problem}");
 }
 
 #[tokio::test]

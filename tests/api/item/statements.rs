@@ -40,11 +40,16 @@ async fn item_without_tags_is_created_by_one_statement() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let recorder = Recorder::start(&app).await;
+    recorder.clear();
     let item = create(&recorder.client(&ann), json!({ "title": "x" })).await;
     let statements = recorder.statements();
     assert_eq!(statements.len(), 1, "{statements:?}");
     assert!(statements[0].sql.starts_with("INSERT INTO"));
+    assert_eq!(recorder.transactions(), 0, "a transaction would be two round trips more");
     assert_eq!(ann.get(&format!("/items/{}", item.id)).await.ok::<ItemRead>(), item);
+
+    create(&recorder.client(&ann), json!({ "title": "x", "tags": ["a"] })).await;
+    assert_eq!(recorder.transactions(), 1, "transactions are counted");
 }
 
 #[tokio::test]
@@ -53,6 +58,8 @@ async fn item_with_tags_is_read_by_one_statement() {
     let ann = app.user("ann").await;
     let recorder = Recorder::start(&app).await;
     let item = create(&ann, json!({ "title": "x", "tags": ["a", "b"] })).await;
+    recorder.clear();
     assert_eq!(recorder.client(&ann).get(&format!("/items/{}", item.id)).await.ok::<ItemRead>(), item);
     assert_eq!(recorder.statements().len(), 1, "{:?}", recorder.statements());
+    assert_eq!(recorder.transactions(), 0);
 }

@@ -2,8 +2,9 @@
 
 use keel::entities::tag;
 use keel::schemas::item::ItemRead;
+use keel::services::clean_up;
 use keel::services::tag::delete_orphaned;
-use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryOrder};
 use serde_json::json;
 
 use super::create;
@@ -24,9 +25,26 @@ async fn orphaned_tags_are_deleted_by_the_clean_up() {
     ann.delete(&format!("/items/{}", other.id)).await.is_no_content();
     assert_eq!(stored(&app).await, ["a", "b", "c", "d"]);
 
-    assert_eq!(delete_orphaned(&app.state.db).await.unwrap(), 3);
+    clean_up::run(&app.state.accounts).await.unwrap();
     assert_eq!(stored(&app).await, ["c"]);
     assert_eq!(delete_orphaned(&app.state.db).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn more_orphaned_tags_than_a_statement_has_parameters_are_deleted() {
+    let app = TestApp::start().await;
+    let db = &app.state.db;
+    let id = match db.get_database_backend() {
+        DbBackend::Postgres => "gen_random_uuid()",
+        _ => "randomblob(16)",
+    };
+    // PostgreSQL takes 65,535 parameters, SQLite 32,766.
+    let insert = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 66000) \
+         INSERT INTO tags (id, name) SELECT {id}, 'tag ' || n FROM numbers"
+    );
+    db.execute_unprepared(&insert).await.unwrap();
+    assert_eq!(delete_orphaned(db).await.unwrap(), 66_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use keel::jobs::Context;
-use keel::jobs::kinds::Job;
-use keel::jobs::queue::Status;
+use keel::jobs::kinds::{Job, MAIL_KINDS};
+use keel::jobs::queue::{self, Status};
 use keel::jobs::worker::{run_due_jobs, work};
 use keel::mail::Mailer;
 use keel::server::Readiness;
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::{enqueue, mail, wait_for, with_status};
 use crate::support::TestApp;
@@ -34,6 +36,22 @@ async fn with_server(smtp: &Smtp, timeout_seconds: u64) -> (TestApp, Context) {
 async fn stop(worker: JoinHandle<()>, readiness: &Readiness) {
     readiness.drain();
     timeout(TIMEOUT, worker).await.expect("the worker stops").unwrap();
+}
+
+#[test]
+fn every_kind_of_job_that_sends_a_mail_is_a_mail_kind() {
+    let jobs = [
+        json!({ "kind": "clean_up" }),
+        json!({ "kind": "email_change_notice", "payload": { "to": "ann@example.org", "is_done": true } }),
+        json!({ "kind": "email_token", "payload": { "id": Uuid::nil(), "link": "new_account", "client": {} } }),
+        json!({ "kind": "notification", "payload": { "to": "ann@example.org", "message": "x" } }), // only with notifications
+    ];
+    let sends_mail = |job: &serde_json::Value| match serde_json::from_value(job.clone()).unwrap() {
+        Job::CleanUp => false,
+        Job::EmailChangeNotice(_) | Job::EmailToken(_) | Job::Notification(_) => true,
+    };
+    let kinds = jobs.iter().filter(|job| sends_mail(job)).map(|job| job["kind"].as_str().unwrap());
+    assert_eq!(kinds.collect::<Vec<_>>(), MAIL_KINDS);
 }
 
 #[tokio::test]
@@ -89,6 +107,24 @@ async fn mail_held_up_by_an_outage_leaves_within_a_minute_of_its_end() {
     smtp.mood.send_replace(Mood::Good);
     run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
     assert_eq!(with_status(&app, Status::Done).await[0].id, id);
+}
+
+#[tokio::test]
+async fn dead_mail_that_is_retried_waits_for_three_more_days() {
+    let smtp = Smtp::start(Mood::Gone).await;
+    let (app, context) = with_server(&smtp, 15).await;
+    let id = enqueue(&app, &mail("bob@example.org")).await;
+    let run = async || run_due_jobs(&context, app.state.accounts.now()).await.unwrap();
+    app.travel(TimeDelta::days(3));
+    run().await;
+    assert_eq!(with_status(&app, Status::Dead).await[0].id, id);
+
+    assert_eq!(queue::retry(&app.state.db, &[id], app.state.accounts.now()).await.unwrap(), 1);
+    run().await;
+    assert_eq!(with_status(&app, Status::Queued).await[0].id, id);
+    app.travel(TimeDelta::days(3));
+    run().await;
+    assert_eq!(with_status(&app, Status::Dead).await[0].id, id);
 }
 
 #[tokio::test]

@@ -36,8 +36,8 @@ impl Open {
             for chat in &mut self.sockets {
                 assert_eq!(chat.closed().await, (1008, "session expired".to_owned()));
             }
-            let said = self.events.ended().await;
-            assert!(said.contains("event: close\ndata: 1008 session expired\n"), "{said}");
+            let received = self.events.ended().await;
+            assert!(received.contains("event: close\ndata: 1008 session expired\n"), "{received}");
         };
         timeout(NOTICED, closed).await.expect("it is noticed in time");
     }
@@ -133,8 +133,8 @@ async fn shutdown_closes_every_connection_with_1001_and_waits_for_it() {
     let _silent = Chat::enter(server.address, token, "kitchen").await;
     server.signal();
     assert_eq!(chat.closed().await, (1001, "server shutting down".to_owned()));
-    let said = events.ended().await;
-    assert!(said.contains("event: close\ndata: 1001 server shutting down\n"), "{said}");
+    let received = events.ended().await;
+    assert!(received.contains("event: close\ndata: 1001 server shutting down\n"), "{received}");
     let before = Instant::now();
     server.ended().await;
     assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());

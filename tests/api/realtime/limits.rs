@@ -146,8 +146,8 @@ async fn client_that_does_not_read_is_closed_and_delays_no_others() {
         }
     };
     timeout(TIMEOUT, rest).await.expect("the connection ends");
-    let said = stuck_events.ended().await;
-    assert!(said.ends_with("event: close\ndata: 1013 client too slow\n\n\r\n0\r\n\r\n"));
+    let received = stuck_events.ended().await;
+    assert!(received.ends_with("event: close\ndata: 1013 client too slow\n\n\r\n0\r\n\r\n"));
 }
 
 #[tokio::test]

@@ -46,10 +46,10 @@ async fn message_reaches_the_clients_of_every_process_once() {
         ann.say(&format!("{n}\n a  b ")).await;
     }
     for n in 0..20 {
-        let said = format!("Message: {n}\n a  b ");
+        let text = format!("Message: {n}\n a  b ");
         // The message that comes back from Redis is not delivered again.
-        assert_eq!(ann.hear().await, said);
-        assert_eq!(bob.hear().await, said);
+        assert_eq!(ann.hear().await, text);
+        assert_eq!(bob.hear().await, text);
         assert!(events.hear().await.starts_with(&format!("data: Message: {n}")));
     }
     cid.hears_nothing().await;

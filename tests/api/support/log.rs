@@ -12,6 +12,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
 use super::database::NAME_PREFIX;
+use super::recorder::CountTransactions;
 
 /// Patterns of the secrets in the suite.
 static SECRETS: LazyLock<RegexSet> = LazyLock::new(|| {
@@ -42,7 +43,7 @@ pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let lines = fmt::layer().with_ansi(false).with_writer(|| Watch);
-        tracing_subscriber::registry().with(filter_fn(is_free_of_secrets)).with(lines).init();
+        tracing_subscriber::registry().with(filter_fn(is_free_of_secrets)).with(lines).with(CountTransactions).init();
     });
 }
 

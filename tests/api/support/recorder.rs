@@ -1,10 +1,14 @@
 //! Records the statements that an application sends to the database.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
 use keel::core::database::Db;
 use keel::state::AppState;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use tracing::Subscriber;
+use tracing::span::{Attributes, Id};
+use tracing_subscriber::layer::{Context, Layer};
 
 use super::app::build;
 use super::{Client, TestApp};
@@ -15,6 +19,22 @@ pub struct Recorder {
     app: App,
     db: Db,
     statements: Arc<Mutex<Vec<Statement>>>,
+}
+
+thread_local! {
+    static TRANSACTIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts the transactions that begin on each thread. SeaORM's callback for statements does not see them, but they have
+/// a span.
+pub struct CountTransactions;
+
+impl<S: Subscriber> Layer<S> for CountTransactions {
+    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        if attributes.metadata().name() == "sea_orm.begin" {
+            TRANSACTIONS.set(TRANSACTIONS.get() + 1);
+        }
+    }
 }
 
 impl Recorder {
@@ -35,12 +55,20 @@ impl Recorder {
 
     pub fn clear(&self) {
         self.statements.lock().unwrap().clear();
+        TRANSACTIONS.set(0);
     }
 
     /// What was sent since the last `clear`, without the authentication.
     pub fn statements(&self) -> Vec<Statement> {
+        let authenticates = |sql: &str| sql.contains(r#""sessions""#) && !sql.contains("ORDER BY");
         let statements = self.statements.lock().unwrap();
-        statements.iter().filter(|statement| !statement.sql.contains(r#""sessions""#)).cloned().collect()
+        statements.iter().filter(|statement| !authenticates(&statement.sql)).cloned().collect()
+    }
+
+    /// How many transactions were begun since the last `clear`. For tests with a single thread.
+    #[expect(clippy::unused_self, reason = "the count belongs to the recorder")]
+    pub fn transactions(&self) -> usize {
+        TRANSACTIONS.get()
     }
 
     /// How the database would run the statement on a table that is too large to be read as a whole.

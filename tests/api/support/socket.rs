@@ -1,4 +1,4 @@
-//! The server on a socket, and a client that says exactly the bytes it is told to.
+//! The server on a socket, and a client that sends exact bytes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -69,7 +69,7 @@ impl Socket {
         self.response().await
     }
 
-    /// The next response, of a length that its head tells.
+    /// The next response, read by its `Content-Length`.
     pub async fn response(&mut self) -> RawResponse {
         timeout(TIMEOUT, self.read_response()).await.expect("a response comes")
     }

@@ -45,7 +45,7 @@ impl Chat {
     /// The next text.
     pub async fn hear(&mut self) -> String {
         // Pings come in the meantime.
-        let said = async {
+        let message = async {
             loop {
                 match self.0.next().await.expect("it is open").unwrap() {
                     Message::Text(text) => return text.to_string(),
@@ -54,10 +54,10 @@ impl Chat {
                 }
             }
         };
-        timeout(TIMEOUT, said).await.expect("something is said")
+        timeout(TIMEOUT, message).await.expect("a message arrives")
     }
 
-    /// Nothing is said for a while.
+    /// Asserts that nothing arrives for a while.
     pub async fn hears_nothing(&mut self) {
         let heard = timeout(Duration::from_millis(300), self.0.next()).await;
         assert!(heard.is_err(), "{heard:?}");

@@ -70,7 +70,12 @@ pub struct SocketAccess(pub SocketPrincipal);
 ///
 /// # Errors
 /// As for [`Superuser`] and [`CurrentSession`].
-pub struct SuperuserSession(pub Arc<User>);
+pub struct SuperuserSession {
+    /// The superuser.
+    pub user: Arc<User>,
+    /// The session's id.
+    pub session: Uuid,
+}
 
 impl<const SCOPE: u32> FromRequestParts<AppState> for CurrentUser<SCOPE> {
     type Rejection = Error;
@@ -123,8 +128,9 @@ impl FromRequestParts<AppState> for SuperuserSession {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let session = CurrentSession::<{ ME | USERS }>::from_request_parts(parts, state).await?;
-        if session.user.is_superuser { Ok(Self(session.user)) } else { Err(Error::Forbidden) }
+        let CurrentSession { user, session, .. } =
+            CurrentSession::<{ ME | USERS }>::from_request_parts(parts, state).await?;
+        if user.is_superuser { Ok(Self { user, session }) } else { Err(Error::Forbidden) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::core::config::Settings;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
@@ -14,7 +14,7 @@ pub(super) async fn run(settings: Settings, email: String) -> Outcome {
         .map_err(|error| format!("{error}: 8 to 128 characters, without control characters"))?;
     let state = super::migrated_state(settings).await?;
     if user::ensure_superuser(&state.accounts, parsed, password).await? {
-        println!("{email} is now a superuser");
+        print(&format!("{email} is now a superuser"))?;
         Ok(())
     } else {
         Err(format!("{email} already exists").into())

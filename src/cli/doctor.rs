@@ -1,6 +1,6 @@
 //! `doctor`: checks that the configured services respond. The configuration itself was checked when it was loaded.
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::core::clock::Clock;
 use crate::core::config::Settings;
 use crate::core::database::{self, migrate};
@@ -11,7 +11,7 @@ use crate::routes::frontend;
 use crate::upstream::Upstream;
 
 pub(super) async fn run(settings: &Settings) -> Outcome {
-    println!("ok       configuration ({:?})", settings.environment);
+    print(&format!("ok       configuration ({:?})", settings.environment))?;
     let checks = [
         ("passwords", Passwords::new(&settings.auth).map(|_| String::new())),
         ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
@@ -24,7 +24,7 @@ pub(super) async fn run(settings: &Settings) -> Outcome {
     let mut problems = Vec::new();
     for (name, outcome) in checks {
         match outcome {
-            Ok(detail) => println!("{}", format!("ok       {name} {detail}").trim_end()),
+            Ok(detail) => print(format!("ok       {name} {detail}").trim_end())?,
             Err(problem) => problems.push(problem),
         }
     }

@@ -3,7 +3,7 @@
 use clap::{Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::core::config::Settings;
 use crate::jobs::queue::{self, Status};
 
@@ -64,22 +64,22 @@ pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
     match command {
         Jobs::List { status, limit } => {
             for which in Which::value_variants() {
-                println!(
+                print(&format!(
                     "{:<8}{}",
                     format!("{which:?}").to_lowercase(),
                     queue::count(&state.db, (*which).into()).await?
-                );
+                ))?;
             }
             for job in queue::list(&state.db, status.into(), limit).await? {
                 let error = job.last_error.map_or_else(String::new, |error| format!(": {error}"));
                 let (at, attempts) = (job.run_at.format("%F %T"), job.attempts);
-                println!("{} {at} {} {attempts} attempts{error}", job.id, job.kind);
+                print(&format!("{} {at} {} {attempts} attempts{error}", job.id, job.kind))?;
             }
         }
         Jobs::Retry(selection) => {
-            println!("{} queued", queue::retry(&state.db, &selection.ids, state.accounts.now()).await?);
+            print(&format!("{} queued", queue::retry(&state.db, &selection.ids, state.accounts.now()).await?))?;
         }
-        Jobs::Purge(selection) => println!("{} deleted", queue::purge(&state.db, &selection.ids).await?),
+        Jobs::Purge(selection) => print(&format!("{} deleted", queue::purge(&state.db, &selection.ids).await?))?,
     }
     Ok(())
 }

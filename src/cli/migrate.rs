@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::core::config::Settings;
 use crate::core::database::{self, migrate};
 
@@ -25,12 +25,12 @@ pub(super) async fn run(settings: &Settings, command: Migrate) -> Outcome {
     match command {
         Migrate::Up => {
             let applied = migrate::up(&db).await?;
-            println!("{} applied", applied.len());
+            print(&format!("{} applied", applied.len()))?;
         }
         Migrate::Down { steps } => migrate::down(&db, steps).await?,
         Migrate::Status => {
             for status in migrate::status(&db).await? {
-                println!("{}  {}", if status.applied { "applied" } else { "pending" }, status.name);
+                print(&format!("{}  {}", if status.applied { "applied" } else { "pending" }, status.name))?;
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, OriginalUri, Request};
 use axum::http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -46,7 +46,9 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let client_key = client_key(&request);
-        let target = format!("{} {}\n", request.method(), request.uri().path());
+        // A nested router removes its prefix from the path of the request.
+        let path = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().path(), |uri| uri.path());
+        let target = format!("{} {path}\n", request.method());
         let body = read_json(request).await?;
         let Both(client_key, data) = join(client_key, parse_json(&body))?;
         let key = client_key.map(|client_key| IdempotencyKey {

@@ -99,7 +99,7 @@ async fn test_email(
 async fn recovery_html(
     State(accounts): State<Arc<AccountContext>>,
     State(settings): State<Arc<Settings>>,
-    SuperuserSession(actor): SuperuserSession,
+    SuperuserSession { user: actor, .. }: SuperuserSession,
     FromClient(client): FromClient,
     ValidPath(EmailPath { email }): ValidPath<EmailPath>,
 ) -> Result<([(&'static str, &'static str); 1], Html<String>)> {

@@ -83,8 +83,12 @@ async fn create_user(
     State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     Superuser(actor): Superuser,
+    session: Result<CurrentSession<USERS>>,
     Idempotent { key, data }: Idempotent<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
+    if data.is_superuser {
+        session?;
+    }
     let creator = Creator { actor: Actor { id: actor.id, client: &client }, key };
     let user = user::create(&accounts, creator, data).await?;
     Ok((StatusCode::CREATED, Json(user)))
@@ -203,7 +207,8 @@ async fn read_user(
 
 /// Change a user.
 ///
-/// Needs a superuser's login: an API key is not enough.
+/// Needs a superuser's login: an API key is not enough. To change their own email address or password here, superusers
+/// need a recent login: otherwise 403, with the code `recent_login_required` in problem details.
 #[utoipa::path(
     patch, path = "/{user_id}", tag = "users", security(("oauth2" = ["me", "users"])), params(UserPath), request_body = UserUpdate,
     responses((status = OK, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
@@ -211,13 +216,17 @@ async fn read_user(
 async fn update_user(
     State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
-    SuperuserSession(actor): SuperuserSession,
+    SuperuserSession { user: actor, session }: SuperuserSession,
     Both(ValidPath(UserPath { user_id }), ValidJson(data)): Both<ValidPath<UserPath>, ValidJson<UserUpdate>>,
 ) -> Result<Json<UserRead>> {
-    user::update(&accounts, Actor { id: actor.id, client: &client }, user_id, data).await.map(Json)
+    let actor = SessionUser { user: &actor, session, client: &client };
+    user::update(&accounts, actor, user_id, data).await.map(Json)
 }
 
 /// Delete a user, with everything that belongs to them.
+///
+/// To delete their own account, superusers need a recent login: otherwise 403, with the code `recent_login_required` in
+/// problem details.
 #[utoipa::path(
     delete, path = "/{user_id}", tag = "users", security(("oauth2" = ["users"])), params(UserPath),
     responses((status = NO_CONTENT), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),
@@ -226,8 +235,14 @@ async fn delete_user(
     State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
     Superuser(actor): Superuser,
+    session: Result<CurrentSession<USERS>>,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<StatusCode> {
-    user::delete(&accounts, Actor { id: actor.id, client: &client }, user_id).await?;
+    if actor.id == user_id {
+        let session = session?.session;
+        user::delete_me(&accounts, SessionUser { user: &actor, session, client: &client }, None).await?;
+    } else {
+        user::delete(&accounts, Actor { id: actor.id, client: &client }, user_id).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,10 +1,11 @@
 //! Reads input as its JSON Schema means it. serde alone accepts a list of values for an object, in the order of the
-//! struct's fields, and `NaN` in a query; and it refuses `30.0` as an integer. [`Strict`] wraps a deserializer and, on
+//! struct's fields, an object for the variant of an enum, and `NaN` in a query; and it refuses `30.0` as an integer. [`Strict`] wraps a deserializer and, on
 //! every level of the value, corrects these. It costs no allocation.
 
 use std::cell::Cell;
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 /// The largest integer up to which a double holds every integer.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -57,13 +58,15 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         self.inner.deserialize_newtype_struct(name, Strict::new(visitor, self.ignored))
     }
 
+    /// As a string: serde accepts `{"used": null}` for the variant `used`, too. Variants with data need
+    /// `#[serde(tag = "…")]`.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        name: &'static str,
-        variants: &'static [&'static str],
+        _: &'static str,
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_enum(name, variants, Strict::new(visitor, self.ignored))
+        self.inner.deserialize_str(EnumText(visitor))
     }
 
     /// A member that the type does not know.
@@ -147,7 +150,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(Strict::new(data, self.ignored))
+        self.inner.visit_enum(data)
     }
 }
 
@@ -187,36 +190,17 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<'_, A> {
     }
 }
 
-impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Strict<'a, A> {
-    type Error = A::Error;
-    type Variant = Strict<'a, A::Variant>;
+/// Reads an enum from the string that names its variant.
+struct EnumText<V>(V);
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
-        let ignored = self.ignored;
-        self.inner.variant_seed(seed).map(|(value, variant)| (value, Strict::new(variant, ignored)))
-    }
-}
+impl<'de, V: Visitor<'de>> Visitor<'de> for EnumText<V> {
+    type Value = V::Value;
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Strict<'_, A> {
-    type Error = A::Error;
-
-    fn unit_variant(self) -> Result<(), A::Error> {
-        self.inner.unit_variant()
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.expecting(f)
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        self.inner.newtype_variant_seed(Strict::new(seed, self.ignored))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Strict::new(visitor, self.ignored))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Strict::new(visitor, self.ignored))
+    fn visit_str<E: Error>(self, variant: &str) -> Result<V::Value, E> {
+        self.0.visit_enum(StrDeserializer::new(variant))
     }
 }

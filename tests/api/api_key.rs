@@ -48,6 +48,19 @@ async fn key_acts_as_its_user() {
 }
 
 #[tokio::test]
+async fn key_neither_creates_superusers_nor_deletes_its_owner() {
+    let app = TestApp::start().await;
+    let (root, ann) = (app.superuser("root").await, app.user("ann").await);
+    app.superuser("spare").await;
+    let machine = app.bearer(&create(&root, "users").await.key);
+    let user = |is_superuser: bool| json!({ "email": "bob@example.com", "password": "kettle with a lid", "is_superuser": is_superuser });
+    machine.post("/users", user(true)).await.error(StatusCode::FORBIDDEN);
+    machine.post("/users", user(false)).await.created::<UserRead>();
+    machine.delete(&format!("/users/{}", root.id())).await.error(StatusCode::FORBIDDEN);
+    machine.delete(&format!("/users/{}", ann.id())).await.is_no_content();
+}
+
+#[tokio::test]
 async fn key_begins_with_the_prefix_of_the_service() {
     let app = TestApp::start().await;
     let key = create(&app.user("ann").await, "users").await.key;

@@ -126,6 +126,29 @@ fn settings_come_from_the_working_folder_too() {
     assert!(output.contains("server.from_elsewhere") && !output.contains("server.from_file"), "{output}");
 }
 
+#[test]
+fn invalid_database_url_is_reported_without_its_value() {
+    let url = format!("postgres://app:{MARKER}@localhost:port/app");
+    for arguments in [&["doctor"][..], &["migrate", "status"], &["serve"]] {
+        let output = fails(bare(folder().path(), arguments).env("DATABASE_URL", &url));
+        assert!(output.contains("database.url") && output.contains("port"), "{output}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn output_that_cannot_be_written_is_an_error() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    for arguments in [&["migrate", "status"][..], &["doctor"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = command(folder.path(), &database, arguments);
+        let finished = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let stderr = String::from_utf8(finished.stderr).unwrap();
+        assert_eq!(finished.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("No space left"), "{stderr}");
+    }
+}
+
 #[tokio::test]
 async fn migrations_are_applied_listed_and_reverted() {
     let (folder, database) = (folder(), TestDatabase::empty().await);

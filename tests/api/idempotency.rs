@@ -71,6 +71,17 @@ async fn different_request_with_the_same_key_is_refused() {
     assert_eq!(count(&root).await, 2);
 }
 
+// only with notifications
+#[tokio::test]
+async fn key_of_another_route_is_refused() {
+    let app = TestApp::start().await;
+    let root = app.superuser("root").await;
+    let body = json!({ "email": "ann@example.com", "password": "kettle with a lid", "message": "Hello" });
+    post(&root, "/users", "key", body.clone()).await.created::<UserRead>();
+    let problems = post(&root, "/notifications", "key", body).await.problems();
+    assert_eq!(problems, ["header.Idempotency-Key: value_error"]);
+}
+
 #[tokio::test]
 async fn keys_of_different_users_are_independent() {
     let app = TestApp::start().await;

@@ -270,6 +270,7 @@ async fn condition_and_available_from_are_stored_and_cleared() {
     }
     let item: Value = ann.put(&path, json!({ "title": "x" })).await.ok();
     assert_eq!(item["condition"], "new", "PUT replaces, and this is the default");
+    assert_eq!(ann.patch(&path, json!({ "condition": { "used": null } })).await.problems(), ["body.condition: enum"]);
     let problems = ann.patch(&path, json!({ "condition": null, "available_from": "tomorrow" })).await.problems();
     assert_eq!(problems.len(), 2, "{problems:?}");
 }

@@ -204,11 +204,10 @@ async fn stopping_worker_returns_unfinished_jobs_to_the_queue() {
 #[tokio::test]
 async fn job_payloads_contain_no_secret() {
     let app = TestApp::start().await;
-    let ann = app.user("ann").await;
+    app.user("ann").await;
     let body = serde_json::json!({ "email": "ann@example.com" });
     app.anonymous().post("/password-recovery", body).await.ok::<serde_json::Value>();
     let token = app.outbox.token("ann@example.com").await;
     let payloads: HashSet<String> = with_status(&app, Status::Done).await.into_iter().map(|job| job.payload).collect();
-    assert!(payloads.len() >= 2 && !payloads.iter().any(|payload| payload.contains(&token)), "{payloads:?}");
-    drop(ann);
+    assert!(!payloads.is_empty() && !payloads.iter().any(|payload| payload.contains(&token)), "{payloads:?}");
 }

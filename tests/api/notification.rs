@@ -76,7 +76,7 @@ async fn repeated_request_with_idempotency_key_is_mailed_once() {
         response.expect(StatusCode::ACCEPTED);
     }
     app.outbox.next("bob@example.org").await;
-    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 1 + 1, "and the mail for root's new account");
+    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -102,8 +102,8 @@ async fn notification_is_sent_over_smtp() {
     assert!(context.mailer.is_reachable().await);
     notify(&app.superuser("root").await, "bob@example.org", "hello\n.\nthere").await;
     run_due_jobs(&context, context.accounts.now()).await.unwrap();
-    let mails = smtp.mails(2).await;
-    let mail = mails.iter().find(|mail| mail.contains("To: bob@example.org")).unwrap();
+    let mail = smtp.mails(1).await.remove(0);
+    assert!(mail.contains("To: bob@example.org"), "{mail}");
     assert!(mail.contains("From: Keel <noreply@localhost>") && mail.contains("\r\nhello\r\n..\r\nthere"), "{mail}");
 }
 
@@ -121,8 +121,8 @@ async fn every_mail_survives_smtp_failures_and_keeps_its_message_id() {
         run_due_jobs(&context, context.accounts.now()).await.unwrap();
         app.travel(TimeDelta::hours(1));
     }
-    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 6);
-    let mails = smtp.mails(12).await;
+    assert_eq!(queue::count(&app.state.db, Status::Done).await.unwrap(), 5);
+    let mails = smtp.mails(10).await;
     for index in 0..5 {
         let to = format!("To: bob{index}@example.org");
         let ids: Vec<_> = mails.iter().filter(|mail| mail.contains(&to)).map(|mail| message_id(mail)).collect();
@@ -137,7 +137,7 @@ async fn permanently_refused_mail_is_not_retried() {
     notify(&app.superuser("root").await, "bob@example.org", "hello").await;
     run_due_jobs(&context, context.accounts.now()).await.unwrap();
     let dead = queue::list(&app.state.db, Status::Dead, 10).await.unwrap();
-    assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(dead.iter().map(|job| job.attempts).collect::<Vec<_>>(), [1]);
     assert!(dead[0].last_error.as_ref().unwrap().contains("no such mailbox"), "{dead:?}");
 }
 

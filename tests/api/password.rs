@@ -74,6 +74,28 @@ async fn password_with_own_name_or_email_is_rejected() {
 }
 
 #[tokio::test]
+async fn strength_is_checked_of_the_normalised_password() {
+    let app = TestApp::start().await;
+    // Letters of full width, which are hashed as plain ones.
+    let wide = |text: &str| text.chars().map(|c| char::from_u32(c as u32 + 0xFEE0).unwrap()).collect::<String>();
+    for password in ["password1", "qwerty123456", "zoemiller-x7q"] {
+        assert_eq!(sign_up(&app, &wide(password)).await.problems(), ["body.password: value_error"], "{password}");
+    }
+    let ann = app.user("ann").await;
+    let change = json!({ "current_password": "correct horse battery", "new_password": "correct\u{2003}horse battery" });
+    assert_eq!(ann.patch("/users/me/password", change).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn password_with_a_name_that_is_set_with_it_is_rejected() {
+    let app = TestApp::start().await;
+    let (ann, root) = (app.user("ann").await, app.superuser("root").await);
+    let change = json!({ "full_name": "Rhinoceros Jones", "password": "Rhinoceros-x9" });
+    let problems = root.patch(&format!("/users/{}", ann.id()), change).await.problems();
+    assert_eq!(problems, ["body.password: value_error"]);
+}
+
+#[tokio::test]
 async fn password_min_length_is_configurable() {
     let app = TestApp::with(|settings| settings.auth.password_min_length = 12).await;
     let response = sign_up(&app, "q7kv2w9z4xm").await;

@@ -2,9 +2,12 @@
 
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
+use keel::entities::user::Entity;
 use keel::schemas::login::Token;
 use keel::schemas::user::{UserPage, UserRead};
-use keel::services::account::user::{self, Actor};
+use keel::services::account::reauthentication::SessionUser;
+use keel::services::account::user::{self, Actor, Creator};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
@@ -211,17 +214,39 @@ async fn concurrent_demotions_do_not_deadlock() {
     }
 }
 
+#[tokio::test]
+async fn changing_the_own_login_by_id_needs_a_recent_login() {
+    let app = TestApp::with(|settings| settings.auth.recent_login_seconds = 0).await;
+    let (root, ann) = (app.superuser("root").await, app.superuser("ann").await);
+    for login in [json!({ "email": "eve@example.org" }), json!({ "password": "kettle with a lid" })] {
+        root.patch(&path(&root), login.clone()).await.error(StatusCode::FORBIDDEN);
+        root.patch(&path(&ann), login).await.ok::<UserRead>();
+    }
+    let other = json!({ "email": "root@example.com", "full_name": "Root" });
+    assert_eq!(root.patch(&path(&root), other).await.ok::<UserRead>().full_name.as_deref(), Some("Root"));
+    root.delete(&path(&root)).await.error(StatusCode::FORBIDDEN);
+    root.delete(&path(&ann)).await.is_no_content();
+}
+
 /// The role is checked when the change is made, because a body may take long to arrive.
 #[tokio::test]
-async fn update_fails_after_the_actor_lost_the_role() {
+async fn changes_of_users_fail_after_the_actor_lost_the_role() {
     let app = TestApp::start().await;
     let (ann, bob, root) = (app.superuser("ann").await, app.user("bob").await, app.superuser("root").await);
+    let stale = Entity::find_by_id(ann.id()).one(&app.state.db).await.unwrap().unwrap();
     root.patch(&path(&ann), json!({ "is_superuser": false })).await.ok::<UserRead>();
     let (accounts, client) = (&app.state.accounts, keel::core::client::Client::default());
     for target in [ann.id(), bob.id()] {
         let data = serde_json::from_value(json!({ "is_superuser": true })).unwrap();
-        let actor = Actor { id: ann.id(), client: &client };
-        user::update(accounts, actor, target, data).await.unwrap_err();
+        let caller = SessionUser { user: &stale, session: uuid::Uuid::nil(), client: &client };
+        user::update(accounts, caller, target, data).await.unwrap_err();
+        user::delete(accounts, Actor { id: ann.id(), client: &client }, target).await.unwrap_err();
     }
+    let data = json!({ "email": "eve@example.com", "password": PASSWORD, "is_superuser": true });
+    let creator = Creator {
+        actor: Actor { id: ann.id(), client: &client },
+        key: None, // only with idempotency
+    };
+    user::create(accounts, creator, serde_json::from_value(data).unwrap()).await.unwrap_err();
     ann.get("/users").await.error(StatusCode::FORBIDDEN);
 }

@@ -53,15 +53,17 @@ pub struct ServerSettings {
     pub trusted_proxies: Vec<IpNet>,
     #[schemars(range(min = 1))]
     pub max_body_bytes: usize,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 86_400))]
     pub request_timeout_seconds: u64,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 86_400))]
     pub header_timeout_seconds: u64,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 86_400))]
     pub body_timeout_seconds: u64,
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
+    #[schemars(range(max = 86_400))]
     pub drain_delay_seconds: u64,
+    #[schemars(range(max = 86_400))]
     pub shutdown_grace_seconds: u64,
     pub docs: bool,
     pub fastapi_dashboard: bool, // only with fastapi_dashboard
@@ -85,9 +87,9 @@ pub struct DatabaseSettings {
     // One connection listens for jobs. // only with jobs
     #[schemars(range(min = 2, max = 10_000))]
     pub max_connections: u32,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 3_600_000))]
     pub acquire_timeout_ms: u64,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 3_600_000))]
     pub statement_timeout_ms: u64,
     #[schemars(range(min = 1, max = 3_600_000))]
     pub lock_timeout_ms: u64,
@@ -196,7 +198,7 @@ pub struct JobSettings {
     pub max_attempts: u32,
     #[schemars(range(min = 1, max = 45))]
     pub lease_seconds: u32,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
 }
 
@@ -257,7 +259,7 @@ pub struct MetricsSettings {
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySettings {
     pub log_format: LogFormat,
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 3_600_000))]
     pub slow_statement_ms: u64,
     // only with observability: begin
     #[schemars(regex(pattern = r"^https?://[^\s?#]+$"))]

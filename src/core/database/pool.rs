@@ -55,6 +55,9 @@ fn options(settings: &DatabaseSettings) -> Result<ConnectOptions, DbErr> {
             .map_sqlx_sqlite_opts(move |sqlite| sqlite_options(sqlite, statement_timeout))
             .map_sqlx_sqlite_pool_opts(|options| close_inside_transaction(report_acquire_times(options)));
     } else {
+        // The error of SeaORM contains the URL, and with it the password.
+        let parsed = url.parse::<PgConnectOptions>();
+        parsed.map_err(|error| DbErr::Custom(format!("database.url cannot be parsed: {error}")))?;
         let lock_timeout = settings.lock_timeout_ms;
         options.statement_timeout(statement_timeout).map_sqlx_postgres_opts(move |postgres: PgConnectOptions| {
             postgres.application_name(env!("CARGO_PKG_NAME")).options([("lock_timeout", lock_timeout)])

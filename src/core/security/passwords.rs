@@ -103,7 +103,8 @@ impl Passwords {
         own: Vec<String>,
     ) -> Result<std::result::Result<String, Weakness>> {
         let inner = Arc::clone(&self.0);
-        self.off_thread(move || match weakness(password.expose_secret(), &own, inner.min_length) {
+        let normalized = normalized(&password);
+        self.off_thread(move || match weakness(normalized.expose_secret(), &own, inner.min_length) {
             Some(weakness) => Ok(Err(weakness)),
             None => inner.hash_now(&password).map(Ok),
         })
@@ -172,6 +173,12 @@ impl Inner {
             });
         if is_current { Verdict::Right } else { Verdict::NeedsRehash }
     }
+}
+
+/// Whether two passwords are the same, however they were typed.
+#[must_use]
+pub fn is_same_password(one: &SecretString, other: &SecretString) -> bool {
+    normalized(one).expose_secret() == normalized(other).expose_secret()
 }
 
 /// Normalises equivalent texts to one form (NFKC, as NIST SP 800-63B advises): keyboards encode `é` differently.

@@ -1,7 +1,7 @@
 //! Reauthentication: an access token may be stolen, so actions with lasting effects need more than a token.
 //!
 //! Changing the email address, creating an API key and deleting the account need a recent login or the current
-//! password. A service calls [`Reauthentication::check`] before its transaction, because hashing takes time, and
+//! password; so do changes that superusers make to their own accounts by id. A service calls [`Reauthentication::check`] before its transaction, because hashing takes time, and
 //! [`Reauthentication::confirm`] inside it, after locking the user.
 
 use sea_orm::DatabaseTransaction;

@@ -3,16 +3,22 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use keel::core::client;
 use keel::core::clock::Clock;
 use keel::core::config::{self, Settings, Sources};
+use keel::entities::user::{Column, Entity};
 use keel::jobs::Context;
 use keel::mail::Mailer;
 use keel::realtime::session_watcher;
+use keel::schemas::password::NewPassword;
+use keel::schemas::text::Email;
 use keel::schemas::user::UserRead;
 use keel::server::{App, Readiness};
 use keel::services::account::{login, user};
 use keel::services::health;
 use keel::state::AppState;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use super::client::{Client, Response};
@@ -163,21 +169,17 @@ impl TestApp {
     }
 
     async fn sign_in(&self, name: &str, is_superuser: bool) -> Client {
-        let data = json!({
-            "email": format!("{name}@example.com"), "username": name, "password": PASSWORD, "is_superuser": is_superuser,
-        });
-        let data = serde_json::from_value(data).unwrap();
-        let (accounts, client) = (&self.state.accounts, keel::core::client::Client::default());
-        // Created by a superuser, so the email is verified. // only with jobs
-        let actor = user::Actor { id: uuid::Uuid::nil(), client: &client };
-        let creator = user::Creator {
-            actor,
-            key: None, // only with idempotency
-        };
-        let user: UserRead = user::create(accounts, creator, data).await.unwrap();
+        let accounts = &self.state.accounts;
+        let email = Email::try_from(format!("{name}@example.com")).unwrap();
+        let password = NewPassword::try_from(PASSWORD.to_owned()).unwrap();
+        // Its email address is verified, and its username is the part before the `@`.
+        assert!(user::ensure_superuser(accounts, email, password).await.unwrap());
+        let role = Entity::update_many().col_expr(Column::IsSuperuser, Expr::value(is_superuser));
+        role.filter(Column::Username.eq(name)).exec(&accounts.db).await.unwrap();
         let form = serde_json::from_value(json!({ "username": name, "password": PASSWORD })).unwrap();
         let found = user::find_by_login(&accounts.db, name).await.unwrap();
-        let token = login::login(accounts, &client, found, form).await.unwrap();
-        Client { user: Some(user), refresh_token: Some(token.refresh_token), ..self.bearer(&token.access_token) }
+        let user = found.clone().map(UserRead::from);
+        let token = login::login(accounts, &client::Client::default(), found, form).await.unwrap();
+        Client { user, refresh_token: Some(token.refresh_token), ..self.bearer(&token.access_token) }
     }
 }

@@ -65,9 +65,7 @@ async fn email_change_without_recent_login_needs_the_password() {
     assert_eq!(change(&ann, null).await.problems(), ["body.current_password: string_type"]);
     assert_eq!(email(&ann).await, "ann@example.com");
     // only with jobs
-    let is_new_account = |mail: &String| mail.contains("Subject: Your new account");
-    // only with jobs
-    assert!(app.outbox.unread().await.iter().all(is_new_account), "no mail is sent for a rejected change");
+    assert!(app.outbox.unread().await.is_empty(), "no mail is sent for a rejected change");
 
     // Other fields, and the current address, need no password.
     let same = json!({ "email": "ann@example.com", "age": 7, "username": "annie" });
@@ -88,7 +86,7 @@ async fn unverified_email_change_without_recent_login_needs_the_password() {
     .await;
     let ann = app.user("ann").await;
     assert_eq!(change(&ann, to("eve@example.org")).await.error(StatusCode::FORBIDDEN), NEEDED);
-    assert!(app.outbox.unread().await.iter().all(|mail| mail.contains("Subject: Your new account")));
+    assert!(app.outbox.unread().await.is_empty());
     change(&ann, with("ann@example.org", PASSWORD)).await.ok::<UserRead>();
     app.outbox.token("ann@example.org").await;
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Actor, EMAIL_TAKEN, USERNAME_TAKEN, User};
 use crate::core::database;
 use crate::entities::user::{ActiveModel, Entity};
-use crate::error::{Result, on_unique};
+use crate::error::{Error, Result, on_unique};
 use crate::schemas::audit_event::AuditKind;
 use crate::services::account::AccountContext;
 use crate::services::account::audit_event::{self, Event};
@@ -16,6 +16,18 @@ use crate::services::account::audit_event::{self, Event};
 /// cannot deadlock.
 pub(super) async fn lock(transaction: &DatabaseTransaction, id: Uuid) -> Result<Option<User>> {
     Ok(Entity::find_by_id(id).lock_exclusive().one(transaction).await?)
+}
+
+/// Checks the actor again, inside the transaction: hashing and locks take time, and the role may have been taken away.
+///
+/// # Errors
+/// 401 or 403 if the actor has lost their account or role since the request came in.
+pub(super) async fn check_superuser(transaction: &DatabaseTransaction, actor: Uuid) -> Result<()> {
+    match Entity::find_by_id(actor).one(transaction).await? {
+        Some(actor) if actor.is_active && actor.is_superuser => Ok(()),
+        Some(actor) if actor.is_active => Err(Error::Forbidden),
+        _ => Err(Error::Unauthorized),
+    }
 }
 
 /// Sets the column if there is a value, otherwise leaves it unchanged.

@@ -4,6 +4,7 @@ use sea_orm::sea_query::{Expr, Func, OnConflict};
 use sea_orm::{DatabaseTransaction, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
+use super::changes::check_superuser;
 use super::password::refused;
 use super::{Actor, EMAIL_TAKEN, USERNAME_TAKEN, User, find_by_login, stored};
 use crate::core::client::Client;
@@ -53,11 +54,13 @@ pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegis
 /// the user may not log in yet.
 ///
 /// # Errors
-/// 409 when email or username are taken; 422 for a weak password, and for another request under the same key.
+/// 409 when email or username are taken; 422 for a weak password, and for another request under the same key; 401 or 403
+/// if the actor has lost their account or role since the request came in.
 pub async fn create(accounts: &AccountContext, creator: Creator<'_>, data: UserCreate) -> Result<UserRead> {
     let Creator { actor, key } = creator;
     let new = NewUser { hashed_password: hash_password(accounts, &data).await?, data, is_verified: true };
     let created = once(&accounts.db, actor.id, key, accounts.now(), async |transaction| {
+        check_superuser(transaction, actor.id).await?;
         let origin = Origin { actor: Some(actor.id), client: actor.client };
         let user = insert(accounts, transaction, &origin, new).await?;
         // only with jobs

@@ -3,6 +3,7 @@
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
+use super::changes::check_superuser;
 use super::{Actor, NOT_FOUND};
 use crate::core::database::begin_write;
 use crate::entities::user::{Column, Entity};
@@ -16,10 +17,12 @@ use crate::services::account::reauthentication::{Reauthentication, SessionUser};
 /// Deletes the user, with everything they own, as a superuser.
 ///
 /// # Errors
-/// 404 if the user does not exist; 409 for the last superuser.
+/// 404 if the user does not exist; 409 for the last superuser; 401 or 403 if the actor has lost their account or role
+/// since the request came in.
 pub async fn delete(accounts: &AccountContext, actor: Actor<'_>, id: Uuid) -> Result<()> {
     let transaction = begin_write(&accounts.db).await?;
     keep_a_superuser(&transaction, id).await?;
+    check_superuser(&transaction, actor.id).await?;
     remove(accounts, transaction, actor, id).await
 }
 

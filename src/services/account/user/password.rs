@@ -2,11 +2,10 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use secrecy::ExposeSecret;
 
 use super::User;
 use crate::core::database::begin_write;
-use crate::core::security::Weakness;
+use crate::core::security::{Weakness, is_same_password};
 use crate::entities::user::{Column, Entity};
 use crate::error::{Error, Result};
 use crate::schemas::audit_event::AuditKind;
@@ -49,8 +48,7 @@ pub(super) fn refused(field: &'static str, weakness: Weakness) -> Error {
 /// 400 when the current password is wrong, or the new one is the same; 422 for a weak password.
 pub async fn update_password(accounts: &AccountContext, caller: SessionUser<'_>, data: PasswordUpdate) -> Result<()> {
     let PasswordUpdate { current_password, new_password } = data;
-    let [current, new] = [current_password.clone().into_secret(), new_password.clone().into_secret()];
-    let is_same = current.expose_secret() == new.expose_secret();
+    let is_same = is_same_password(&current_password.clone().into_secret(), &new_password.clone().into_secret());
     check_password(accounts, caller, current_password).await?;
     if is_same {
         return Err(Error::BadRequest("New password cannot be the same as the current one"));

@@ -4,15 +4,15 @@ use sea_orm::ActiveValue::{NotSet, Unchanged};
 use sea_orm::{DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
 
-use super::changes::{lock, record_changes, save, set};
+use super::changes::{check_superuser, lock, record_changes, save, set};
 use super::password::hash_for;
 use super::{Actor, NOT_FOUND, User, keep_a_superuser, stored};
 use crate::core::database::begin_write;
 use crate::entities::user::{ActiveModel, Entity};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::jobs::kinds::email_change_notice::EmailChangeNotice;
-use crate::schemas::password::NewPassword;
 use crate::schemas::user::{UserRead, UserUpdate};
+use crate::services::account::reauthentication::{Reauthentication, SessionUser};
 use crate::services::account::verification::notify_old_address;
 use crate::services::account::{AccountContext, email_token, session};
 
@@ -20,10 +20,17 @@ use crate::services::account::{AccountContext, email_token, session};
 ///
 /// # Errors
 /// 404 if the user does not exist; 409 when email or username are taken, or for the last superuser; 422 for a weak
-/// password; 401 or 403 if the actor has lost their account or role since the request came in.
-pub async fn update(accounts: &AccountContext, actor: Actor<'_>, id: Uuid, data: UserUpdate) -> Result<UserRead> {
-    let UserUpdate { email, password, username, full_name, age, address, is_active, is_superuser } = data;
-    let hashed_password = hash_new_password(accounts, id, password).await?;
+/// password; 401 or 403 if the caller has lost their account or role since the request came in; 403 without a recent login
+/// for the caller's own email address or password.
+pub async fn update(
+    accounts: &AccountContext,
+    caller: SessionUser<'_>,
+    id: Uuid,
+    data: UserUpdate,
+) -> Result<UserRead> {
+    let hashed_password = hash_new_password(accounts, id, &data).await?;
+    let UserUpdate { email, password: _, username, full_name, age, address, is_active, is_superuser } = data;
+    let actor = Actor { id: caller.user.id, client: caller.client };
     let transaction = begin_write(&accounts.db).await?;
     if is_active == Some(false) || is_superuser == Some(false) {
         keep_a_superuser(&transaction, id).await?;
@@ -31,6 +38,9 @@ pub async fn update(accounts: &AccountContext, actor: Actor<'_>, id: Uuid, data:
     let old = lock(&transaction, id).await?.ok_or(NOT_FOUND)?;
     check_superuser(&transaction, actor.id).await?;
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
+    if actor.id == id && (email.is_some() || hashed_password.is_some()) {
+        Reauthentication::check(accounts, caller, None).await?.confirm(accounts, &transaction).await?;
+    }
     let change = ActiveModel {
         id: Unchanged(id),
         email_verified: set(email.is_some().then_some(true)), // only with jobs
@@ -58,24 +68,14 @@ pub async fn update(accounts: &AccountContext, actor: Actor<'_>, id: Uuid, data:
     Ok(new.into())
 }
 
-async fn hash_new_password(
-    accounts: &AccountContext,
-    id: Uuid,
-    password: Option<NewPassword>,
-) -> Result<Option<String>> {
-    let Some(password) = password else { return Ok(None) };
-    let user = Entity::find_by_id(id).one(&accounts.db).await?.ok_or(NOT_FOUND)?;
-    hash_for(accounts, &user, "password", password).await.map(Some)
-}
-
-/// Checks the actor again, inside the transaction: hashing takes time, and another process may have taken the role
-/// away.
-async fn check_superuser(transaction: &DatabaseTransaction, actor: Uuid) -> Result<()> {
-    match Entity::find_by_id(actor).one(transaction).await? {
-        Some(actor) if actor.is_active && actor.is_superuser => Ok(()),
-        Some(actor) if actor.is_active => Err(Error::Forbidden),
-        _ => Err(Error::Unauthorized),
+async fn hash_new_password(accounts: &AccountContext, id: Uuid, data: &UserUpdate) -> Result<Option<String>> {
+    let Some(password) = &data.password else { return Ok(None) };
+    let mut user = Entity::find_by_id(id).one(&accounts.db).await?.ok_or(NOT_FOUND)?;
+    // The password must not contain the new name either.
+    if let Some(full_name) = &data.full_name {
+        user.full_name.clone_from(full_name);
     }
+    hash_for(accounts, &user, "password", password.clone()).await.map(Some)
 }
 
 /// Ends the links, sessions or both that the change makes invalid.

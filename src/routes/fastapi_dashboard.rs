@@ -20,8 +20,9 @@ use crate::schemas::notification::NotificationCreate;
 use crate::schemas::recovery::EmailPath;
 use crate::schemas::user::UserRead;
 use crate::services::account::AccountContext;
+use crate::services::account::reauthentication::SessionUser;
 use crate::services::account::recovery;
-use crate::services::account::user::{self, Actor};
+use crate::services::account::user;
 use crate::services::notification;
 use crate::state::AppState;
 use crate::validation::{ValidJson, ValidPath, ValidQuery};
@@ -87,7 +88,7 @@ async fn test_email(
 
 /// Read the mail for a new password, instead of sending it.
 ///
-/// For superusers who have logged in: not with a key. The link in the mail works, and is in the audit trail.
+/// For superusers who have logged in: not with a key, and for the own account only after a recent login. The link in the mail works, and is in the audit trail.
 #[utoipa::path(
     post, path = "/password-recovery-html-content/{email}", tag = "utils",
     security(("oauth2" = ["me", "users"])), params(EmailPath),
@@ -99,11 +100,11 @@ async fn test_email(
 async fn recovery_html(
     State(accounts): State<Arc<AccountContext>>,
     State(settings): State<Arc<Settings>>,
-    SuperuserSession { user: actor, .. }: SuperuserSession,
+    SuperuserSession { user, session }: SuperuserSession,
     FromClient(client): FromClient,
     ValidPath(EmailPath { email }): ValidPath<EmailPath>,
 ) -> Result<([(&'static str, &'static str); 1], Html<String>)> {
-    let issued = recovery::issue_link(&accounts, Actor { id: actor.id, client: &client }, &email).await?;
+    let issued = recovery::issue_link(&accounts, SessionUser { user: &user, session, client: &client }, &email).await?;
     let (subject, html) = preview(&settings.mail, Link::PasswordRecovery, &issued).map_err(Error::internal)?;
     Ok(([("subject", subject)], Html(html)))
 }

@@ -135,6 +135,15 @@ fn invalid_database_url_is_reported_without_its_value() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn setting_that_is_not_utf8_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"\xff a key that is not UTF-8, but long enough");
+    let output = fails(bare(folder().path(), &["doctor"]).env("SECRET_KEY", value));
+    assert!(output.contains("SECRET_KEY: is not UTF-8"), "{output}");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn output_that_cannot_be_written_is_an_error() {

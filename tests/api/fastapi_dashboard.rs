@@ -58,6 +58,14 @@ async fn recovery_html_has_a_link_that_sets_a_password_and_is_audited() {
 }
 
 #[tokio::test]
+async fn recovery_html_of_the_own_account_needs_a_recent_login() {
+    let app = TestApp::with(|settings| settings.auth.recent_login_seconds = 0).await;
+    let (root, _ann) = (app.superuser("root").await, app.user("ann").await);
+    post(&root, "/password-recovery-html-content/root@example.com").await.error(StatusCode::FORBIDDEN);
+    post(&root, "/password-recovery-html-content/ann@example.com").await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
 async fn private_user_is_created_without_a_login() {
     let app = TestApp::start().await;
     let data = json!({ "email": "ann@example.com", "password": PASSWORD, "full_name": "Ann", "is_superuser": true });

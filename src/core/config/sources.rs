@@ -49,7 +49,7 @@ impl Sources {
     /// `./config`.
     ///
     /// # Errors
-    /// When `.env` exists but cannot be read.
+    /// When `.env` exists but cannot be read, and for a value that is not UTF-8.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Result<Self, ConfigError> {
         let dotenv = match dotenvy::from_path_iter(".env") {
@@ -64,9 +64,15 @@ impl Sources {
             }
             error => vec![problem(".env", error.to_string())],
         })?;
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let mut variables = HashMap::new();
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => _ = variables.insert(name, value),
+                (Ok(name), Err(_)) if is_setting(&name) => return Err(vec![problem(&name, "is not UTF-8")].into()),
+                // A variable of another program.
+                _ => {}
+            }
+        }
         let mut sources = Self { folder: None, dotenv, variables };
         sources.folder = Some(sources.get("APP_CONFIG_DIR").unwrap_or("config").into());
         Ok(sources)
@@ -125,6 +131,10 @@ fn unreadable(error: config::ConfigError) -> Vec<Problem> {
         }
         error => vec![problem("config", error.to_string())],
     }
+}
+
+fn is_setting(name: &str) -> bool {
+    name.starts_with("APP_") || SHORT_NAMES.iter().any(|(short, _)| *short == name)
 }
 
 /// Adds the short names first, so that the long name wins within one layer. An empty variable counts as absent.

@@ -6,7 +6,7 @@ use sea_orm::{EntityTrait, QuerySelect};
 use super::AccountContext;
 use super::audit_event::{self, Event};
 use super::email_token::{IssuedLink, LinkRequest};
-use super::user::Actor;
+use super::reauthentication::{Reauthentication, SessionUser};
 use super::{api_key, email_token, session, user};
 use crate::core::client::Client;
 use crate::core::database::{begin_write, update};
@@ -35,15 +35,18 @@ pub async fn request(accounts: &AccountContext, client: &Client, email: &Email) 
 /// Makes a link for the active user with this address, for a superuser who hands it over. No mail is sent.
 ///
 /// # Errors
-/// 404 if there is no such user.
-pub async fn issue_link(accounts: &AccountContext, actor: Actor<'_>, email: &Email) -> Result<IssuedLink> {
+/// 404 if there is no such user; 403 without a recent login for the superuser's own account.
+pub async fn issue_link(accounts: &AccountContext, caller: SessionUser<'_>, email: &Email) -> Result<IssuedLink> {
     let transaction = begin_write(&accounts.db).await?;
     let found = user::find_by_login(&transaction, email.as_str()).await?.ok_or(NO_USER)?;
     let user = Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?;
     let user = user.filter(|user| user.is_active).ok_or(NO_USER)?;
+    if user.id == caller.user.id {
+        Reauthentication::check(accounts, caller, None).await?.confirm(accounts, &transaction).await?;
+    }
     let issued = email_token::issue_now(accounts, &transaction, &user, Link::PasswordRecovery).await?;
-    let (kind, client) = (AuditKind::PasswordResetRequested, actor.client);
-    let event = Event { kind, user: Some(user.id), actor: Some(actor.id), client, detail: None };
+    let (kind, client) = (AuditKind::PasswordResetRequested, caller.client);
+    let event = Event { kind, user: Some(user.id), actor: Some(caller.user.id), client, detail: None };
     audit_event::record(&transaction, accounts.now(), event).await?;
     transaction.commit().await?;
     Ok(issued)

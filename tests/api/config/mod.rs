@@ -229,6 +229,15 @@ fn number_out_of_bounds_is_refused() {
 }
 
 #[test]
+fn network_that_does_not_exist_is_refused_by_name() {
+    for network in ["10.0.0.0", "10.0.0.0/33", "fd00::/129", "x/8"] {
+        let refused = refusal(&[("APP__SERVER__TRUSTED_PROXIES", network)]);
+        assert!(refused.contains("server.trusted_proxies"), "{network}: {refused}");
+    }
+    load(&[("APP__SERVER__TRUSTED_PROXIES", "10.0.0.0/8,fd00::/64,::1/128,0.0.0.0/0")]).unwrap();
+}
+
+#[test]
 fn invalid_toml_is_reported_by_file_name_without_its_content() {
     for name in ["default.toml", "development.toml", "local.toml"] {
         let files = folder(&[(name, "[auth]\nsecret_key = s3cr3t-7f3a")]);

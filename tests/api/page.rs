@@ -95,6 +95,7 @@ pub async fn is_read_from_index(recorder: &Recorder, client: &Client, path: &str
     let cursor = page(&client, &format!("{path}&limit=1")).await["next_cursor"].as_str().unwrap().to_owned();
     recorder.clear();
     page(&client, &format!("{path}&limit=1&cursor={cursor}")).await;
+    assert_eq!(recorder.transactions(), 0, "{path} needs no transaction");
     let statement = recorder.statements().into_iter().find(|statement| statement.sql.contains("ORDER BY")).unwrap();
     let plan = recorder.explain(statement).await;
     assert!(plan.contains(index), "{path}: {plan}");

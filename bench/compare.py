@@ -137,7 +137,7 @@ def measure(service, route, token, item):
 
 
 def load(service, route, path, token):
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency"]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--timeout", "10s", "--latency"]
     if route in ("create", "login"):
         command += ["-s", str(script(route, token))]
     else:

@@ -40,7 +40,8 @@ fn is_one_of(backend: DbBackend, items: &[Uuid]) -> Expr {
     let join = |id: fn(&Uuid) -> String| items.iter().map(id).collect::<Vec<_>>().join(",");
     if backend == DbBackend::Postgres {
         let array = format!("{{{}}}", join(Uuid::to_string));
-        return Expr::cust_with_values("item_tags.item_id = ANY (CAST($1 AS uuid[]))", [array]);
+        // A subquery parses the text once. As a condition (`= ANY`), a scan of the table would parse it for every row.
+        return Expr::cust_with_values("item_tags.item_id IN (SELECT unnest(CAST($1 AS uuid[])))", [array]);
     }
     let array = format!("[{}]", join(|id| format!("\"{}\"", id.simple())));
     Expr::cust_with_values("item_tags.item_id IN (SELECT unhex(value) FROM json_each(?))", [array])

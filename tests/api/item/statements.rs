@@ -35,6 +35,19 @@ async fn item_list_of_any_length_takes_at_most_three_statements() {
     assert_eq!(texts.len(), 3, "one text for each: {texts:?}");
 }
 
+/// PostgreSQL would otherwise parse the text with the ids of the page again for every row that it scans.
+#[tokio::test]
+async fn ids_of_a_page_are_parsed_once_to_find_its_tags() {
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    create(&ann, json!({ "title": "x", "tags": ["a"] })).await;
+    let recorder = Recorder::start(&app).await;
+    recorder.client(&ann).get("/items").await.ok::<Value>();
+    let statement = recorder.statements().into_iter().find(|statement| statement.sql.contains("item_tags")).unwrap();
+    let plan = recorder.explain(statement).await;
+    assert!(!plan.contains("= ANY"), "{plan}");
+}
+
 #[tokio::test]
 async fn item_without_tags_is_created_by_one_statement() {
     let app = TestApp::start().await;

@@ -107,7 +107,7 @@ check-deploy:
 [group('check')]
 check-dashboard:
     cargo build --locked
-    deploy/prometheus/try.sh target/debug/keel
+    deploy/prometheus/try.sh "${CARGO_TARGET_DIR:-target}/debug/keel"
 # only with deploy: end
 
 # Run all checks of the code

@@ -129,7 +129,7 @@ openapi:
 # Generate typed clients into clients/, compile them, and try them on a running server (node 20, python3)
 [group('release')]
 client: openapi
-    tests/clients/run.sh target/debug/keel
+    tests/clients/run.sh "${CARGO_TARGET_DIR:-target}/debug/keel"
 # only with items: end
 
 # Build the container image

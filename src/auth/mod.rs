@@ -59,8 +59,8 @@ pub struct CurrentSession<const SCOPE: u32> {
 }
 
 // only with realtime
-/// The user that opens a WebSocket: with a token as for [`CurrentSession`] with the scope `me`, or with
-/// a ticket in the query.
+/// The user that opens a WebSocket: with a token as for [`CurrentSession`] with the scope `me`, or with a ticket in the
+/// query.
 ///
 /// # Errors
 /// As for [`CurrentSession`], 401 for an invalid ticket, and 422 for an invalid query.

@@ -1,5 +1,5 @@
-//! The clock, as a dependency that tests replace. Other code does not read the system's time, except for the ids of rows
-//! (`Uuid::now_v7`).
+//! The clock, as a dependency that tests replace. Other code does not read the system's time, except for the ids of
+//! rows (`Uuid::now_v7`).
 
 use std::sync::Arc;
 

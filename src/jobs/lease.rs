@@ -32,6 +32,7 @@ pub struct ClaimedJob {
     /// The span of the request that queued it (W3C Trace Context).
     pub traceparent: Option<String>,
     // only with observability: end
+    /// When it was queued, or queued again by an operator.
     queued_at: DateTime<Utc>,
     worker: Uuid,
 }

@@ -88,7 +88,8 @@ async fn test_email(
 
 /// Read the mail for a new password, instead of sending it.
 ///
-/// For superusers who have logged in: not with a key, and for the own account only after a recent login. The link in the mail works, and is in the audit trail.
+/// For superusers who have logged in: not with a key. For their own account the login must be recent. The link in the
+/// mail works, and is in the audit trail.
 #[utoipa::path(
     post, path = "/password-recovery-html-content/{email}", tag = "utils",
     security(("oauth2" = ["me", "users"])), params(EmailPath),

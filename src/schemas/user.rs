@@ -78,7 +78,7 @@ pub struct UserCreate {
     /// Whether the user may log in.
     #[serde(default = "active")]
     pub is_active: bool,
-    /// Whether the user is a superuser.
+    /// Whether the user is a superuser. Only a caller who has logged in can create one.
     #[serde(default)]
     pub is_superuser: bool,
 }

@@ -24,8 +24,9 @@
 //!    What only `validate()` finds, such as a broken rule over two fields, is added.
 //!
 //! # The two paths agree
-//! What the typed path accepts, the schema has to accept, and the other way round. Where serde and JSON Schema differ by
-//! nature, `strict.rs` corrects serde on every level: no list for an object, `30.0` is an integer, `NaN` is no number.
+//! What the typed path accepts, the schema has to accept, and the other way round. Where serde and JSON Schema differ
+//! by nature, `strict.rs` corrects serde on every level: no list for an object, no object for an enum, `30.0` is an
+//! integer, `NaN` is no number.
 //! Where a text has a format, the type and the schema call the same function (`schema/formats.rs`). If they still
 //! disagree, the client gets "Input cannot be read" at the place, and the contract test (`tests/api/contract/`) fails:
 //! it derives inputs at and past every rule of the document, for every operation, and for every type in

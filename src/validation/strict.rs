@@ -1,11 +1,11 @@
 //! Reads input as its JSON Schema means it. serde alone accepts a list of values for an object, in the order of the
-//! struct's fields, an object for the variant of an enum, and `NaN` in a query; and it refuses `30.0` as an integer. [`Strict`] wraps a deserializer and, on
-//! every level of the value, corrects these. It costs no allocation.
+//! struct's fields, an object for the variant of an enum, and `NaN` in a query; and it refuses `30.0` as an integer.
+//! [`Strict`] wraps a deserializer and, on every level of the value, corrects these. It costs no allocation.
 
 use std::cell::Cell;
 
 use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The largest integer up to which a double holds every integer.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -147,10 +147,6 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
         self.inner.visit_map(Strict::new(map, self.ignored))
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(data)
     }
 }
 

@@ -57,8 +57,9 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     if !problems.is_empty() {
         return Err(ConfigError(problems));
     }
-    let mut settings =
-        serde_json::from_value::<Settings>(merged).map_err(|error| vec![problem("settings", error.to_string())])?;
+    // What the schema does not know, such as the longest prefix of a network.
+    let mut settings: Settings = serde_path_to_error::deserialize(merged)
+        .map_err(|error| vec![problem(&error.path().to_string(), error.inner().to_string())])?;
     settings.environment = environment;
     settings.first_superuser.is_default = !has_own_superuser;
     Ok(settings)

@@ -40,7 +40,8 @@ pub(super) fn refuse(environment: Environment, merged: &Value, problems: &mut Ve
     if merged["auth"]["require_verified_email"] == true && merged["mail"]["smtp_url"].is_null() {
         refuse(
             "mail.smtp_url",
-            "is missing, but users can log in only after a mail has verified their address: set SMTP_URL, or APP__AUTH__REQUIRE_VERIFIED_EMAIL=false",
+            "is missing, but users can log in only after a mail has verified their address: set SMTP_URL, or \
+             APP__AUTH__REQUIRE_VERIFIED_EMAIL=false",
         );
     }
     if host_of_url(text(&merged["mail"]["frontend_url"])).is_some_and(is_local) {

@@ -103,10 +103,12 @@ impl Passwords {
         own: Vec<String>,
     ) -> Result<std::result::Result<String, Weakness>> {
         let inner = Arc::clone(&self.0);
-        let normalized = normalized(&password);
-        self.off_thread(move || match weakness(normalized.expose_secret(), &own, inner.min_length) {
-            Some(weakness) => Ok(Err(weakness)),
-            None => inner.hash_now(&password).map(Ok),
+        self.off_thread(move || {
+            let password = normalized(&password);
+            match weakness(password.expose_secret(), &own, inner.min_length) {
+                Some(weakness) => Ok(Err(weakness)),
+                None => inner.hash_now(&password).map(Ok),
+            }
         })
         .await?
     }
@@ -117,7 +119,7 @@ impl Passwords {
     /// When too many passwords wait, and for lack of memory or threads.
     pub async fn hash_unchecked(&self, password: SecretString) -> Result<String> {
         let inner = Arc::clone(&self.0);
-        self.off_thread(move || inner.hash_now(&password)).await?
+        self.off_thread(move || inner.hash_now(&normalized(&password))).await?
     }
 
     /// Verifies a password. Without a hash, because the user does not exist, the verdict is `Wrong` after the same
@@ -150,8 +152,8 @@ impl Passwords {
 }
 
 impl Inner {
-    fn hash_now(&self, password: &SecretString) -> Result<String> {
-        let hash = self.argon2.hash_password(normalized(password).expose_secret().as_bytes());
+    fn hash_now(&self, normalized: &SecretString) -> Result<String> {
+        let hash = self.argon2.hash_password(normalized.expose_secret().as_bytes());
         hash.map(|hash| hash.to_string()).map_err(HashError::new)
     }
 

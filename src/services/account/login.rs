@@ -23,7 +23,7 @@ pub fn quota_of_user(id: Uuid) -> String {
     format!("user:{id}")
 }
 
-/// The key under which failed logins with this name are counted: that of the user, whose email or username it is, or the
+/// The key under which failed logins with this name are counted: that of the user whose email or username it is, or the
 /// name itself if there is no such user.
 #[must_use]
 pub fn quota_of_login(user: Option<&User>, name: &str) -> String {

@@ -1,8 +1,9 @@
 //! Reauthentication: an access token may be stolen, so actions with lasting effects need more than a token.
 //!
 //! Changing the email address, creating an API key and deleting the account need a recent login or the current
-//! password; so do changes that superusers make to their own accounts by id. A service calls [`Reauthentication::check`] before its transaction, because hashing takes time, and
-//! [`Reauthentication::confirm`] inside it, after locking the user.
+//! password. So do the changes that superusers make to their own accounts by id. A service calls
+//! [`Reauthentication::check`] before its transaction, because hashing takes time, and [`Reauthentication::confirm`]
+//! inside it, after locking the user.
 
 use sea_orm::DatabaseTransaction;
 use uuid::Uuid;

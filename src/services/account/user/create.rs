@@ -54,8 +54,8 @@ pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegis
 /// the user may not log in yet.
 ///
 /// # Errors
-/// 409 when email or username are taken; 422 for a weak password, and for another request under the same key; 401 or 403
-/// if the actor has lost their account or role since the request came in.
+/// 409 when email or username are taken; 422 for a weak password, and for another request under the same key; 401 or
+/// 403 if the actor has lost their account or role since the request came in.
 pub async fn create(accounts: &AccountContext, creator: Creator<'_>, data: UserCreate) -> Result<UserRead> {
     let Creator { actor, key } = creator;
     let new = NewUser { hashed_password: hash_password(accounts, &data).await?, data, is_verified: true };

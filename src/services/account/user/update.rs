@@ -20,8 +20,8 @@ use crate::services::account::{AccountContext, email_token, session};
 ///
 /// # Errors
 /// 404 if the user does not exist; 409 when email or username are taken, or for the last superuser; 422 for a weak
-/// password; 401 or 403 if the caller has lost their account or role since the request came in; 403 without a recent login
-/// for the caller's own email address or password.
+/// password; 401 or 403 if the caller has lost their account or role since the request came in; 403 without a recent
+/// login for the caller's own email address or password.
 pub async fn update(
     accounts: &AccountContext,
     caller: SessionUser<'_>,
@@ -31,6 +31,7 @@ pub async fn update(
     let hashed_password = hash_new_password(accounts, id, &data).await?;
     let UserUpdate { email, password: _, username, full_name, age, address, is_active, is_superuser } = data;
     let actor = Actor { id: caller.user.id, client: caller.client };
+    let reauthentication = Reauthentication::check(accounts, caller, None).await?;
     let transaction = begin_write(&accounts.db).await?;
     if is_active == Some(false) || is_superuser == Some(false) {
         keep_a_superuser(&transaction, id).await?;
@@ -39,7 +40,7 @@ pub async fn update(
     check_superuser(&transaction, actor.id).await?;
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
     if actor.id == id && (email.is_some() || hashed_password.is_some()) {
-        Reauthentication::check(accounts, caller, None).await?.confirm(accounts, &transaction).await?;
+        reauthentication.confirm(accounts, &transaction).await?;
     }
     let change = ActiveModel {
         id: Unchanged(id),

@@ -86,7 +86,7 @@ async fn create_user(
     session: Result<CurrentSession<USERS>>,
     Idempotent { key, data }: Idempotent<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    // An API key is not enough: the new account would outlive it.
+    // A new superuser needs a login, as every change of roles does.
     if data.is_superuser {
         session?;
     }

@@ -48,7 +48,7 @@ pub enum Error {
     #[error("Not enough permissions")]
     InsufficientScope,
     /// 403: needs a recent login, or the password in the request.
-    #[error("Log in again, or send current_password")]
+    #[error("Log in again, or send current_password where the route accepts it")]
     RecentLoginRequired,
     // only with realtime
     /// 403: a browser page of an origin that the settings do not allow.

@@ -41,7 +41,12 @@ pub struct CurrentUser<const SCOPE: u32>(pub Arc<User>);
 ///
 /// # Errors
 /// 401 as for [`CurrentUser`], 403 for all other users.
-pub struct Superuser(pub Arc<User>);
+pub struct Superuser {
+    /// The superuser.
+    pub user: Arc<User>,
+    /// The session of a token; `None` for a key.
+    pub session: Option<Uuid>,
+}
 
 /// The user and session of the request's access token, which has the scope. API keys are refused.
 ///
@@ -89,8 +94,8 @@ impl FromRequestParts<AppState> for Superuser {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let user = authenticate::<USERS>(parts, state).await?.user;
-        if user.is_superuser { Ok(Self(user)) } else { Err(Error::Forbidden) }
+        let Principal { user, session, .. } = authenticate::<USERS>(parts, state).await?;
+        if user.is_superuser { Ok(Self { user, session }) } else { Err(Error::Forbidden) }
     }
 }
 

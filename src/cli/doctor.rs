@@ -48,7 +48,7 @@ async fn redis(settings: &Settings) -> Result<String, String> {
 
 async fn database(settings: &Settings) -> Result<String, String> {
     let refused = |error| format!("database.url: {error}");
-    let db = database::connect(&settings.database).await.map_err(refused)?;
+    let db = super::connect(&settings.database).await?;
     database::ping(&db).await.map_err(refused)?;
     let pending = migrate::status(&db).await.map_err(refused)?.iter().filter(|status| !status.applied).count();
     let backend = db.get_database_backend().as_str();

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::{Outcome, print};
 use crate::core::config::Settings;
-use crate::core::database::{self, migrate};
+use crate::core::database::migrate;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Migrate {
@@ -21,7 +21,7 @@ pub(super) enum Migrate {
 }
 
 pub(super) async fn run(settings: &Settings, command: Migrate) -> Outcome {
-    let db = database::connect(&settings.database).await?;
+    let db = super::connect(&settings.database).await?;
     match command {
         Migrate::Up => {
             let applied = migrate::up(&db).await?;

@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 
 use crate::app;
 use crate::core::clock::Clock;
-use crate::core::config::{self, Settings, Sources};
-use crate::core::database::{self, migrate as migrations};
+use crate::core::config::{self, DatabaseSettings, Settings, Sources};
+use crate::core::database::{self, Db, migrate as migrations};
 use crate::core::telemetry;
 use crate::jobs::Context;
 use crate::mail::Mailer;
@@ -123,11 +123,13 @@ fn announce(settings: &Settings) {
 /// How long the database connections may take to close at the end of the process.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+async fn connect(settings: &DatabaseSettings) -> Result<Db, String> {
+    database::connect(settings).await.map_err(|error| format!("database.url: {error}"))
+}
+
 /// The state of a process, connected to its database.
 async fn state(settings: Settings) -> Result<AppState, Box<dyn Error>> {
-    let mut db = database::connect(&settings.database)
-        .await
-        .map_err(|error| format!("the database does not respond: {error}"))?;
+    let mut db = connect(&settings.database).await?;
     database::observe(&mut db, Duration::from_millis(settings.telemetry.slow_statement_ms));
     Ok(AppState::new(settings, db, Clock::system())?)
 }

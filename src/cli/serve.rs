@@ -23,6 +23,8 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     frontend::check(&settings.server)?;
     let state = super::migrated_state(settings).await?;
     let AppState { settings, db, accounts, hub, readiness, .. } = state.clone();
+    // only with jobs
+    let jobs = settings.jobs.in_process.then(|| super::jobs_context(&state)).transpose()?;
 
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
     create_first_superuser(&state, &listener).await?;
@@ -41,8 +43,8 @@ pub(super) async fn run(settings: Settings) -> Outcome {
         let readiness = readiness.clone();
         async move { hub.run(&readiness).await }
     });
-    if settings.jobs.in_process {
-        supervisor.spawn("worker", worker::work(super::jobs_context(&state)?, readiness.clone()));
+    if let Some(jobs) = jobs {
+        supervisor.spawn("worker", worker::work(jobs, readiness.clone()));
     }
     supervisor.spawn("server", server::serve(listener, app::build(&state), settings.server.clone(), readiness.clone()));
     supervisor.spawn("tasks after responses", {

@@ -13,6 +13,7 @@ use crate::server;
 pub(super) async fn run(settings: Settings) -> Outcome {
     let state = super::migrated_state(settings).await?;
     let (settings, readiness) = (state.settings.clone(), state.readiness.clone());
+    let jobs = super::jobs_context(&state)?;
     let listener = super::bind(&settings.server.host, settings.server.port).await?;
     let mut supervisor = Supervisor::new(&settings.server, readiness.clone())?;
     metrics::serve(&state, &mut supervisor).await?; // only with observability
@@ -20,7 +21,7 @@ pub(super) async fn run(settings: Settings) -> Outcome {
     tracing::info!("worker started");
 
     supervisor.spawn_endless("health monitor", super::monitor(&state));
-    supervisor.spawn("worker", worker::work(super::jobs_context(&state)?, readiness.clone()));
+    supervisor.spawn("worker", worker::work(jobs, readiness.clone()));
     let health = app::build_health(&state);
     supervisor.spawn("server", server::serve(listener, health, settings.server.clone(), readiness));
     let outcome = supervisor.run().await;

@@ -76,7 +76,7 @@ async fn health_check() -> Json<bool> {
 async fn test_email(
     State(accounts): State<Arc<AccountContext>>,
     State(limiter): State<Arc<Limiter>>,
-    Superuser(user): Superuser,
+    Superuser { user, .. }: Superuser,
     FromClient(client): FromClient,
     ValidQuery(TestEmail { email_to }): ValidQuery<TestEmail>,
 ) -> Result<(StatusCode, Json<Message>)> {

@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::password_attempt::password_attempt;
 use crate::auth::{CurrentSession, CurrentUser, Superuser, SuperuserSession};
 use crate::core::database::Db;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::extract::{FromClient, IdempotencyHeader, Idempotent};
 use crate::rate_limit::{Action, Limiter};
 use crate::schemas::message::{ErrorRead, Message};
@@ -82,13 +82,12 @@ async fn read_users(
 async fn create_user(
     State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
-    Superuser(actor): Superuser,
-    session: Result<CurrentSession<USERS>>,
+    Superuser { user: actor, session }: Superuser,
     Idempotent { key, data }: Idempotent<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    // A new superuser needs a login, as every change of roles does.
-    if data.is_superuser {
-        session?;
+    // A new superuser needs a login, as every change of roles does. An API key is not enough.
+    if data.is_superuser && session.is_none() {
+        return Err(Error::InsufficientScope);
     }
     let creator = Creator { actor: Actor { id: actor.id, client: &client }, key };
     let user = user::create(&accounts, creator, data).await?;
@@ -235,12 +234,11 @@ async fn update_user(
 async fn delete_user(
     State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
-    Superuser(actor): Superuser,
-    session: Result<CurrentSession<USERS>>,
+    Superuser { user: actor, session }: Superuser,
     ValidPath(UserPath { user_id }): ValidPath<UserPath>,
 ) -> Result<StatusCode> {
     if actor.id == user_id {
-        let session = session?.session;
+        let session = session.ok_or(Error::InsufficientScope)?;
         user::delete_me(&accounts, SessionUser { user: &actor, session, client: &client }, None).await?;
     } else {
         user::delete(&accounts, Actor { id: actor.id, client: &client }, user_id).await?;

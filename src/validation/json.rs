@@ -100,8 +100,9 @@ fn plain(text: &str) -> Result<Value> {
 fn is_json(request: &Request) -> bool {
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    let is_json = essence.eq_ignore_ascii_case("application/json")
-        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let essence = essence.to_ascii_lowercase();
+    let subtype = essence.strip_prefix("application/");
+    let is_json = subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"));
     is_json && !request.headers().contains_key(header::CONTENT_ENCODING)
 }
 

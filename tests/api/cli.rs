@@ -124,6 +124,9 @@ fn settings_come_from_the_working_folder_too() {
     fs::remove_file(folder.path().join(".env")).unwrap();
     let output = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", elsewhere.path()));
     assert!(output.contains("server.from_elsewhere") && !output.contains("server.from_file"), "{output}");
+
+    let output = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", "confg"));
+    assert!(output.contains("APP_CONFIG_DIR: is not a folder"), "{output}");
 }
 
 #[test]
@@ -215,6 +218,16 @@ async fn doctor_reports_working_services() {
     let database = TestDatabase::empty().await;
     let output = fails(command(folder.path(), &database, &["doctor"]).env("APP__DATABASE__AUTO_MIGRATE", "false"));
     assert!(output.contains("pending"), "{output}");
+}
+
+// only with jobs
+#[tokio::test]
+async fn invalid_sender_of_mails_is_reported_before_the_server_listens() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    for arguments in [&["serve"], &["worker"]] {
+        let output = fails(command(folder.path(), &database, arguments).env("APP__MAIL__FROM", "nobody"));
+        assert!(output.contains("mail.from") && !output.contains("listening"), "{output}");
+    }
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ async fn json_body_needs_a_json_media_type() {
         "application/json;charset=UTF-8",
         "application/json ; charset=\"utf-8\"; x=y",
         "application/merge-patch+json",
+        "Application/Merge-Patch+JSON",
     ] {
         raw(&client, Method::POST, NOTES, media_type, r#"{"title":"x"}"#).await.expect(StatusCode::OK);
     }

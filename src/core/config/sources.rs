@@ -49,7 +49,7 @@ impl Sources {
     /// `./config`.
     ///
     /// # Errors
-    /// When `.env` exists but cannot be read, and for a value that is not UTF-8.
+    /// When `.env` exists but cannot be read, for a value that is not UTF-8, and when `APP_CONFIG_DIR` is not a folder.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Result<Self, ConfigError> {
         let dotenv = match dotenvy::from_path_iter(".env") {
@@ -74,7 +74,11 @@ impl Sources {
             }
         }
         let mut sources = Self { folder: None, dotenv, variables };
-        sources.folder = Some(sources.get("APP_CONFIG_DIR").unwrap_or("config").into());
+        sources.folder = match sources.get("APP_CONFIG_DIR").map(PathBuf::from) {
+            Some(folder) if !folder.is_dir() => return Err(vec![problem("APP_CONFIG_DIR", "is not a folder")].into()),
+            Some(folder) => Some(folder),
+            None => Some("config".into()),
+        };
         Ok(sources)
     }
 

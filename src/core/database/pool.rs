@@ -7,7 +7,7 @@ use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
-use sea_orm::{ConnectOptions, Database, DbErr};
+use sea_orm::{ConnectOptions, Database, DbErr, RuntimeErr};
 use secrecy::ExposeSecret;
 use tokio::time::sleep;
 
@@ -57,7 +57,7 @@ fn options(settings: &DatabaseSettings) -> Result<ConnectOptions, DbErr> {
     } else {
         // The error of SeaORM contains the URL, and with it the password.
         let parsed = url.parse::<PgConnectOptions>();
-        parsed.map_err(|error| DbErr::Custom(format!("database.url cannot be parsed: {error}")))?;
+        parsed.map_err(|error| invalid(format!("the address cannot be parsed: {error}")))?;
         let lock_timeout = settings.lock_timeout_ms;
         options.statement_timeout(statement_timeout).map_sqlx_postgres_opts(move |postgres: PgConnectOptions| {
             postgres.application_name(env!("CARGO_PKG_NAME")).options([("lock_timeout", lock_timeout)])
@@ -77,9 +77,13 @@ fn create_folder(path: &str) -> Result<(), DbErr> {
     let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
     match Path::new(path).parent() {
         Some(folder) if path != ":memory:" => std::fs::create_dir_all(folder)
-            .map_err(|error| DbErr::Custom(format!("cannot create the folder of the file: {error}"))),
+            .map_err(|error| invalid(format!("cannot create the folder of the file: {error}"))),
         _ => Ok(()),
     }
+}
+
+fn invalid(problem: String) -> DbErr {
+    DbErr::Conn(RuntimeErr::Internal(problem))
 }
 
 fn sqlite_options(options: SqliteConnectOptions, busy_timeout: Duration) -> SqliteConnectOptions {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::app::PASSWORD;
 use crate::support::{Client, Response, TestApp};
 
-const NEEDED: &str = "Log in again, or send current_password";
+const NEEDED: &str = "Log in again, or send current_password where the route accepts it";
 
 async fn change(client: &Client, body: Value) -> Response {
     client.patch("/users/me", body).await

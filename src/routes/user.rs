@@ -82,14 +82,16 @@ async fn read_users(
 async fn create_user(
     State(accounts): State<Arc<AccountContext>>,
     FromClient(client): FromClient,
-    Superuser { user: actor, session }: Superuser,
+    actor: Superuser,
     Idempotent { key, data }: Idempotent<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    // A new superuser needs a login, as every change of roles does. An API key is not enough.
-    if data.is_superuser && session.is_none() {
+    // only with api_keys: begin
+    // A new superuser needs a login, as every change of roles does.
+    if data.is_superuser && actor.session.is_none() {
         return Err(Error::InsufficientScope);
     }
-    let creator = Creator { actor: Actor { id: actor.id, client: &client }, key };
+    // only with api_keys: end
+    let creator = Creator { actor: Actor { id: actor.user.id, client: &client }, key };
     let user = user::create(&accounts, creator, data).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }

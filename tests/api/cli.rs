@@ -125,7 +125,7 @@ fn settings_come_from_the_working_folder_too() {
     let output = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", elsewhere.path()));
     assert!(output.contains("server.from_elsewhere") && !output.contains("server.from_file"), "{output}");
 
-    let output = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", "confg"));
+    let output = fails(bare(folder.path(), &["doctor"]).env("APP_CONFIG_DIR", "missing"));
     assert!(output.contains("APP_CONFIG_DIR: is not a folder"), "{output}");
 }
 

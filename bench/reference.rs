@@ -133,9 +133,9 @@ fn add_headers(mut response: Response) -> Response {
 async fn greet() -> Json<Greeting> {
     Json(Greeting {
         message: "Hello World".to_owned(),
-        docs: "/docs".to_owned(),
-        redoc: "/redoc".to_owned(),
-        openapi: "/openapi.json".to_owned(),
+        docs: Some("/docs".to_owned()),
+        redoc: Some("/redoc".to_owned()),
+        openapi: Some("/openapi.json".to_owned()),
     })
 }
 

@@ -13,6 +13,7 @@ mod m20261126_000007_create_jobs;
 mod m20261126_000008_create_tickets;
 mod m20261126_000009_create_items;
 mod m20261128_000001_add_retried_at_to_jobs;
+mod m20261128_000002_add_dead_index_to_jobs;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000008_create_tickets::Migration),
             Box::new(m20261126_000009_create_items::Migration),
             Box::new(m20261128_000001_add_retried_at_to_jobs::Migration),
+            Box::new(m20261128_000002_add_dead_index_to_jobs::Migration),
         ]
     }
 }

@@ -22,6 +22,9 @@ pub enum Error {
     /// 400: the request cannot be served as it is.
     #[error("{0}")]
     BadRequest(&'static str),
+    /// 400: the current password in the request is wrong.
+    #[error("Incorrect password")]
+    IncorrectPassword,
     /// 400 in the format of RFC 6749: the login failed.
     #[error("Incorrect email or password")]
     InvalidGrant,
@@ -120,7 +123,7 @@ impl Error {
     #[must_use]
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::BadRequest(_) | Self::IncorrectPassword => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::InvalidGrant | Self::EmailNotVerified | Self::InvalidRefreshToken => {
                 (StatusCode::BAD_REQUEST, "invalid_grant")
             }

@@ -6,14 +6,13 @@ use super::{Outcome, print};
 use crate::core::config::Settings;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
-use crate::services::account::user;
 
 pub(super) async fn run(settings: Settings, email: String) -> Outcome {
     let parsed = Email::try_from(email.clone()).map_err(|error| format!("--email: {error}"))?;
     let password = NewPassword::try_from(read_password()?)
         .map_err(|error| format!("{error}: 8 to 128 characters, without control characters"))?;
     let state = super::migrated_state(settings).await?;
-    if user::ensure_superuser(&state.accounts, parsed, password).await? {
+    if super::ensure_superuser(&state, parsed, password).await? {
         print(&format!("{email} is now a superuser"))?;
         Ok(())
     } else {

@@ -1,18 +1,24 @@
-//! `doctor`: checks that the configured services respond. The configuration itself was checked when it was loaded.
+//! `doctor`: checks what `serve` checks at its start, and that the configured services respond. Most of the
+//! configuration was checked when it was loaded.
 
-use super::{Outcome, print};
+use super::{Outcome, print, serve};
 use crate::core::clock::Clock;
 use crate::core::config::Settings;
 use crate::core::database::{self, migrate};
 use crate::core::security::{Passwords, Tokens};
+use crate::core::telemetry;
 use crate::mail::Mailer;
 use crate::rate_limit::Limiter;
 use crate::routes::frontend;
 use crate::upstream::Upstream;
 
-pub(super) async fn run(settings: &Settings) -> Outcome {
+/// `log_filter` is the value of `RUST_LOG`.
+pub(super) async fn run(settings: &Settings, log_filter: Option<&str>) -> Outcome {
     print(&format!("ok       configuration ({:?})", settings.environment))?;
     let checks = [
+        ("log filter", telemetry::log_filter(log_filter).map(|_| String::new())),
+        ("traces", telemetry::check_endpoint(settings).map(|()| String::new())), // only with observability
+        ("first superuser", serve::first_superuser(&settings.first_superuser).map(|_| String::new())),
         ("passwords", Passwords::new(&settings.auth).map(|_| String::new())),
         ("signing keys", Tokens::new(&settings.auth).map(|_| String::new())),
         ("upstream", Upstream::new(&settings.upstream).map(|_| String::new())), // only with external

@@ -16,7 +16,7 @@ pub(super) enum Jobs {
         status: Which,
         /// The number of jobs to list
         #[arg(long, default_value_t = 50)]
-        limit: u64,
+        limit: u32,
     },
     /// Run dead jobs again
     #[command(group = clap::ArgGroup::new("which").required(true))]
@@ -70,7 +70,7 @@ pub(super) async fn run(settings: Settings, command: Jobs) -> Outcome {
                     queue::count(&state.db, (*which).into()).await?
                 ))?;
             }
-            for job in queue::list(&state.db, status.into(), limit).await? {
+            for job in queue::list(&state.db, status.into(), limit.into()).await? {
                 let error = job.last_error.map_or_else(String::new, |error| format!(": {error}"));
                 let (at, attempts) = (job.run_at.format("%F %T"), job.attempts);
                 print(&format!("{} {at} {} {attempts} attempts{error}", job.id, job.kind))?;

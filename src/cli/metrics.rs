@@ -65,7 +65,7 @@ fn describe() {
     describe_gauge!("database_pool_connections", "Connections of the pool");
     describe_gauge!("database_pool_max_connections", "database.max_connections");
     describe_histogram!("database_pool_acquire_duration_seconds", "Time to get a connection from the pool");
-    describe_counter!("database_pool_waits_total", "Requests that had to wait for a connection");
+    describe_counter!("database_pool_waits_total", "Acquisitions of a connection that took more than a millisecond");
     describe_histogram!(
         "database_statement_duration_seconds",
         "Time of a statement, without the wait for a connection"

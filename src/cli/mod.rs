@@ -27,6 +27,9 @@ use crate::core::telemetry;
 use crate::jobs::Context;
 use crate::mail::Mailer;
 use crate::routes::Dashboard;
+use crate::schemas::password::NewPassword;
+use crate::schemas::text::Email;
+use crate::services::account::user;
 use crate::services::health;
 use crate::state::AppState;
 
@@ -98,7 +101,7 @@ impl Cli {
                 Some(Command::Migrate(command)) => migrate::run(&settings, command).await,
                 Some(Command::CreateSuperuser { email }) => create_superuser::run(settings, email).await,
                 Some(Command::Healthcheck) => healthcheck::run(&settings).await,
-                Some(Command::Doctor) => doctor::run(&settings).await,
+                Some(Command::Doctor) => doctor::run(&settings, sources.get("RUST_LOG")).await,
                 Some(Command::Openapi) => Ok(()),
             }
         })
@@ -143,6 +146,13 @@ async fn migrated_state(settings: Settings) -> Result<AppState, Box<dyn Error>> 
         }
     }
     Ok(state)
+}
+
+/// Creates the superuser, unless a user has this email. Returns whether it did.
+async fn ensure_superuser(state: &AppState, email: Email, password: NewPassword) -> Result<bool, String> {
+    let outcome = user::ensure_superuser(&state.accounts, email, password).await;
+    // The text of an error is for clients; an operator needs its cause.
+    outcome.map_err(|error| error.cause().map_or_else(|| error.to_string(), str::to_owned))
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener, String> {

@@ -15,7 +15,6 @@ use crate::routes::frontend;
 use crate::schemas::password::NewPassword;
 use crate::schemas::text::Email;
 use crate::server;
-use crate::services::account::user;
 use crate::state::AppState;
 
 /// Applies migrations, creates the first superuser, and serves until the process is asked to stop.
@@ -76,22 +75,27 @@ fn announce(settings: &Settings, listener: &TcpListener) -> Outcome {
 
 /// The default of development has a published password: it is not created on an address that others can reach.
 async fn create_first_superuser(state: &AppState, listener: &TcpListener) -> Outcome {
-    let FirstSuperuser { email: Some(email), password: Some(password), is_default } = &state.settings.first_superuser
-    else {
-        return Ok(());
-    };
-    if *is_default && !listener.local_addr()?.ip().is_loopback() {
+    let settings = &state.settings.first_superuser;
+    let Some((email, password)) = first_superuser(settings)? else { return Ok(()) };
+    if settings.is_default && !listener.local_addr()?.ip().is_loopback() {
         tracing::warn!(
             "first superuser not created: its default password is published, and server.host is not a loopback \
              address; set FIRST_SUPERUSER and FIRST_SUPERUSER_PASSWORD"
         );
         return Ok(());
     }
-    let parsed = Email::try_from(email.clone()).map_err(|error| format!("first_superuser.email: {error}"))?;
-    let password = NewPassword::try_from(password.expose_secret().to_owned())
-        .map_err(|error| format!("first_superuser.password: {error}"))?;
-    if user::ensure_superuser(&state.accounts, parsed, password).await? {
-        tracing::info!(email, "first superuser created");
+    let address = email.as_str().to_owned();
+    if super::ensure_superuser(state, email, password).await? {
+        tracing::info!(email = address, "first superuser created");
     }
     Ok(())
+}
+
+/// Email and password of the first superuser, if the settings have both.
+pub(super) fn first_superuser(settings: &FirstSuperuser) -> Result<Option<(Email, NewPassword)>, String> {
+    let (Some(email), Some(password)) = (&settings.email, &settings.password) else { return Ok(None) };
+    let email = Email::try_from(email.clone()).map_err(|error| format!("first_superuser.email: {error}"))?;
+    let password = NewPassword::try_from(password.expose_secret().to_owned())
+        .map_err(|error| format!("first_superuser.password: {error}"))?;
+    Ok(Some((email, password)))
 }

@@ -3,14 +3,13 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::lease::{self, ClaimedJob, LeaseOptions};
+use super::lease::{self, ClaimedJob, LeaseOptions, Recorded};
 use super::{Context, Failure, Retry, kinds, within_timeout};
 use crate::core::telemetry::{milliseconds, traces};
 
@@ -53,19 +52,18 @@ async fn run(context: &Context, claimed: &ClaimedJob) -> Result<(), Failure> {
 }
 
 /// Records the outcome, retrying for the length of a lease: otherwise a job that is done would run again.
-/// Returns the time of the next attempt.
 async fn record(
     context: &Context,
     options: &LeaseOptions,
     claimed: &ClaimedJob,
     outcome: &Result<(), Failure>,
-) -> Result<Option<DateTime<Utc>>, DbErr> {
+) -> Result<Recorded, DbErr> {
     let db = &context.accounts.db;
     let (started, lease) = (Instant::now(), options.lease.to_std().unwrap_or_default());
     loop {
         let now = context.accounts.now();
         let recorded = match outcome {
-            Ok(()) => within_timeout(lease::done(db, claimed, now)).await.map(|()| None),
+            Ok(()) => within_timeout(lease::done(db, claimed, now)).await,
             Err(failure) => within_timeout(lease::failed(db, options, claimed, failure, now)).await,
         };
         if recorded.is_ok() || started.elapsed() >= lease {
@@ -75,28 +73,27 @@ async fn record(
     }
 }
 
-fn log(
-    claimed: &ClaimedJob,
-    elapsed: Duration,
-    outcome: &Result<(), Failure>,
-    recorded: Result<Option<DateTime<Utc>>, DbErr>,
-) {
+fn log(claimed: &ClaimedJob, elapsed: Duration, outcome: &Result<(), Failure>, recorded: Result<Recorded, DbErr>) {
     let ClaimedJob { id, kind, attempt, .. } = claimed;
     // only with observability
     let count = |outcome| metrics::counter!("jobs_total", "kind" => kind.clone(), "outcome" => outcome).increment(1);
-    match (outcome, recorded) {
-        (_, Err(error)) => {
+    let error = outcome.as_ref().err().map(|failure| failure.error.as_str());
+    match recorded {
+        Err(error) => {
             tracing::warn!(%id, kind, %error, "the outcome of a job could not be recorded: it will run again");
         }
-        (Ok(()), Ok(_)) => {
+        Ok(Recorded::LeaseLost) => {
+            tracing::warn!(%id, kind, attempt, "lease lost before the outcome was recorded: the job may run twice");
+        }
+        Ok(Recorded::Done) => {
             count("done"); // only with observability
             tracing::info!(%id, kind, attempt, duration_ms = milliseconds(elapsed), "job done");
         }
-        (Err(Failure { error, .. }), Ok(Some(retry_at))) => {
+        Ok(Recorded::Retried(retry_at)) => {
             count("retried"); // only with observability
             tracing::warn!(%id, kind, attempt, error, %retry_at, "job failed, retrying");
         }
-        (Err(Failure { error, .. }), Ok(None)) => {
+        Ok(Recorded::Dead) => {
             count("dead"); // only with observability
             tracing::error!(%id, kind, attempt, error, "job failed, now dead");
         }

@@ -57,6 +57,19 @@ pub enum Kinds {
     WithoutMail,
 }
 
+/// What was recorded about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// The job is done.
+    Done,
+    /// The job runs again at this time.
+    Retried(DateTime<Utc>),
+    /// The job is dead.
+    Dead,
+    /// Nothing: the lease was lost, and another worker may run the job, too.
+    LeaseLost,
+}
+
 /// The database's time plus an offset. Within one statement it is always the same.
 fn database_time(backend: DbBackend, offset: TimeDelta) -> Expr {
     let seconds = offset.as_seconds_f64();
@@ -94,12 +107,21 @@ pub async fn claim(
         // On PostgreSQL workers skip jobs that others are claiming; SQLite has one writer at a time.
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .take();
+    let is_chosen = match db.get_database_backend() {
+        // `IN` may be planned as a loop that runs the subquery again and again. Each run skips the rows of the one
+        // before, so that more than `count` jobs would be claimed. An array is made once.
+        DbBackend::Postgres => {
+            let due = Expr::SubQuery(None, Box::new(due.into()));
+            Expr::cust_with_exprs("$1 = ANY(ARRAY $2)", [Expr::col(Column::Id), due])
+        }
+        _ => Column::Id.in_subquery(due),
+    };
     let mut rows = Entity::update_many()
         .col_expr(Column::Status, Expr::value(Status::Running))
         .col_expr(Column::WorkerId, Expr::value(options.worker))
         .col_expr(Column::LeasedUntil, database_time(db.get_database_backend(), options.lease))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-        .filter(Column::Id.in_subquery(due))
+        .filter(is_chosen)
         .exec_with_returning(db)
         .await?;
     rows.sort_by_key(|row| (-row.priority, row.run_at, row.id));
@@ -141,13 +163,13 @@ fn still_leased(claimed: &ClaimedJob) -> Condition {
 ///
 /// # Errors
 /// When the database cannot be reached. The lease then expires, and the job runs again.
-pub async fn done(db: &Db, claimed: &ClaimedJob, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn done(db: &Db, claimed: &ClaimedJob, now: DateTime<Utc>) -> Result<Recorded, DbErr> {
     let update = unlease(Status::Done).col_expr(Column::FinishedAt, Expr::value(now)).filter(still_leased(claimed));
-    update.exec(db).await.map(|_| ())
+    let updated = update.exec(db).await?;
+    Ok(if updated.rows_affected == 0 { Recorded::LeaseLost } else { Recorded::Done })
 }
 
-/// Records that an attempt failed. The job runs again later, or is dead. Returns the time of the next
-/// attempt.
+/// Records that an attempt failed. The job runs again later, or is dead.
 ///
 /// # Errors
 /// As for [`done`].
@@ -157,12 +179,12 @@ pub async fn failed(
     claimed: &ClaimedJob,
     failure: &Failure,
     now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, DbErr> {
+) -> Result<Recorded, DbErr> {
     let attempt = Failed { attempt: claimed.attempt, max_attempts: options.max_attempts, age: now - claimed.queued_at };
     let retry_at = failure.retry.delay(&attempt).map(|delay| now + delay);
     let error: String = failure.error.chars().take(ERROR_LENGTH).collect();
     let uncounted = i32::from(failure.retry == Retry::Outage);
-    unlease(if retry_at.is_some() { Status::Queued } else { Status::Dead })
+    let updated = unlease(if retry_at.is_some() { Status::Queued } else { Status::Dead })
         .col_expr(Column::RunAt, Expr::value(retry_at.unwrap_or(now)))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(uncounted))
         .col_expr(Column::LastError, Expr::value(error))
@@ -170,7 +192,10 @@ pub async fn failed(
         .filter(still_leased(claimed))
         .exec(db)
         .await?;
-    Ok(retry_at)
+    if updated.rows_affected == 0 {
+        return Ok(Recorded::LeaseLost);
+    }
+    Ok(retry_at.map_or(Recorded::Dead, Recorded::Retried))
 }
 
 /// Extends the leases of the jobs that the worker is running. Jobs whose outcome could not be recorded are left out:

@@ -12,8 +12,20 @@ use super::{Context, schedule, within_timeout};
 use crate::error::Result;
 use crate::services::account::{AccountContext, api_key};
 
-/// Extends the leases of running jobs, reclaims expired ones, and follows the schedule. Never returns.
+// only with observability
+/// How often the queue is measured.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Extends the leases of running jobs, reclaims expired ones, follows the schedule, and measures the queue. Never
+/// returns.
 pub(super) async fn run(context: &Context, options: &LeaseOptions, running: &Running) {
+    tokio::join!(
+        maintain_regularly(context, options, running),
+        measure_regularly(context), // only with observability
+    );
+}
+
+async fn maintain_regularly(context: &Context, options: &LeaseOptions, running: &Running) {
     // Three heartbeats may fail before a lease expires.
     let mut ticks = interval(Duration::from_millis(u64::from(context.settings.lease_seconds) * 1000 / 4));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,7 +48,19 @@ async fn maintain(context: &Context, options: &LeaseOptions, running: &Running) 
     if reclaimed > 0 || scheduled > 0 {
         accounts.job_signal.notify();
     }
-    measure(accounts, now).await
+    Ok(())
+}
+
+// only with observability
+async fn measure_regularly(context: &Context) {
+    let mut ticks = interval(MEASURE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = within_timeout(measure(&context.accounts, context.accounts.now())).await {
+            tracing::warn!(%error, cause = error.cause(), "measuring the queue failed");
+        }
+    }
 }
 
 // only with observability

@@ -30,9 +30,9 @@ pub async fn work(context: Context, readiness: Readiness) {
     let mut listening = pin!(listen::run(&context));
     let mut maintenance = pin!(maintenance::run(&context, &options, &running));
     loop {
-        let free = context.settings.concurrency - tasks.len();
+        let free = context.settings.concurrency.saturating_sub(tasks.len());
         let claimed = tokio::select! {
-            // A job that is being claimed right now is released below.
+            // A job that is being claimed right now is released below, or waits for its lease to expire.
             () = &mut draining => break,
             claimed = claim(&context, &options, free, running.mails()) => claimed,
         };

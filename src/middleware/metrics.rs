@@ -12,18 +12,39 @@ use super::matched_route::MatchedRoute;
 use super::request_log::method_name;
 use crate::core::telemetry::Counted;
 
+/// The status of a request that was dropped before its response, because its client or a proxy has given up. nginx
+/// logs the same.
+const CANCELLED: &str = "499";
+
 /// Measures the time until the response starts, by method, route and status, and counts requests in flight and the
 /// bytes of responses.
 pub(super) async fn measure(mut request: Request, next: Next) -> Response {
-    let (start, method, route) = (Instant::now(), method_name(request.method()), MatchedRoute::default());
+    let route = MatchedRoute::default();
+    let method = method_name(request.method());
+    let mut measured = Measured { start: Instant::now(), method, route: route.clone(), status: CANCELLED.to_owned() };
     request.extensions_mut().insert(route.clone());
     let active = Counted::new(metrics::gauge!("http_server_active_requests"));
     let response = next.run(request).await;
     drop(active);
-    let (route, status) = (route.label(), response.status().as_str().to_owned());
-    let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
-    metrics::histogram!("http_server_request_duration_seconds", &labels).record(start.elapsed());
-    count_bytes(response, route)
+    response.status().as_str().clone_into(&mut measured.status);
+    drop(measured);
+    count_bytes(response, route.label())
+}
+
+/// Records the request when it is dropped: when the response starts, or when the request is given up before.
+struct Measured {
+    start: Instant,
+    method: &'static str,
+    route: MatchedRoute,
+    status: String,
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        let labels =
+            [("method", self.method.to_owned()), ("route", self.route.label()), ("status", self.status.clone())];
+        metrics::histogram!("http_server_request_duration_seconds", &labels).record(self.start.elapsed());
+    }
 }
 
 fn count_bytes(response: Response, route: String) -> Response {

@@ -84,6 +84,7 @@ pub fn apply(router: Router, settings: &Arc<Settings>, limiter: &Arc<Limiter>) -
         .map_request(request_id::set_request_id)
         .layer(PropagateHeaderLayer::new(REQUEST_ID))
         .layer(request_log::layer(is_traced))
+        .map_future(request_log::log_cancelled)
         .map_future(process_time::add_process_time)
         .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, DATA_POLICY))

@@ -1,6 +1,6 @@
 //! One span and one log line per request. While traces are on, the span is the request's part of the trace.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
@@ -63,6 +63,31 @@ impl<B> OnResponse<B> for RequestCompleted {
         }
         // only with observability: end
         tracing::info!(status = status.as_u16(), duration_ms = milliseconds(latency), "request completed");
+    }
+}
+
+/// Logs a request that is dropped before its response, because its client or a proxy has given up. Runs inside of the
+/// request's span.
+pub(super) async fn log_cancelled<T>(response: impl Future<Output = T>) -> T {
+    let mut waiting = Waiting { start: Instant::now(), span: Some(Span::current()) };
+    let response = response.await;
+    waiting.span = None;
+    response
+}
+
+/// A request without a response.
+struct Waiting {
+    start: Instant,
+    /// The request's span, until it has a response.
+    span: Option<Span>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(span) = &self.span {
+            let duration_ms = milliseconds(self.start.elapsed());
+            span.in_scope(|| tracing::info!(duration_ms, "request cancelled"));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Charge, Outcome};
 
-/// Counts attempts and remembers marks in memory. Clones share them.
+/// Counts attempts and remembers known networks in memory. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Memory(Arc<Mutex<Entries>>);
 
@@ -13,8 +13,8 @@ pub(super) struct Memory(Arc<Mutex<Entries>>);
 struct Entries {
     /// Per key: when the quota is full again, in microseconds since 1970.
     full_at: Expiring,
-    /// Per key: when the mark expires, in microseconds since 1970.
-    marks: Expiring,
+    /// Per key: when the network is forgotten, in microseconds since 1970.
+    known_networks: Expiring,
 }
 
 impl Memory {
@@ -37,12 +37,12 @@ impl Memory {
         Outcome { used: new, wait: None }
     }
 
-    pub(super) fn mark(&self, key: &str, until: i64, now: i64) {
-        self.lock().marks.insert(key, until, now);
+    pub(super) fn remember_network(&self, key: &str, until: i64, now: i64) {
+        self.lock().known_networks.insert(key, until, now);
     }
 
-    pub(super) fn is_marked(&self, key: &str, now: i64) -> bool {
-        self.lock().marks.get(key).is_some_and(|until| until > now)
+    pub(super) fn is_known_network(&self, key: &str, now: i64) -> bool {
+        self.lock().known_networks.get(key).is_some_and(|until| until > now)
     }
 }
 

@@ -136,7 +136,7 @@ impl Limiter {
         account: &str,
         address: Option<IpAddr>,
     ) -> Result<Attempt<'_>, RateLimitStatus> {
-        let mut attempt = Attempt { limiter: self, charges: Vec::new(), network_mark: None };
+        let mut attempt = Attempt { limiter: self, charges: Vec::new(), known_network_key: None };
         let Some(quota) = self.attempts else { return Ok(attempt) };
         let ActionLimits { name, per_account, per_address } = action.limits();
         // Hashed: users type passwords and long texts into name fields.
@@ -146,11 +146,11 @@ impl Limiter {
             attempt.add(name, format!("{name}:address:{network}"), quota.times(per_address)).await?;
             if action == Action::Login {
                 let own_account = format!("{account}@{network}");
-                let mark = format!("known:{own_account}");
-                if self.is_marked(&mark).await {
+                let known_network_key = format!("known:{own_account}");
+                if self.is_known_network(&known_network_key).await {
                     account = own_account;
                 }
-                attempt.network_mark = Some(mark);
+                attempt.known_network_key = Some(known_network_key);
             }
         }
         attempt.add(name, account, quota.times(per_account)).await?;
@@ -167,22 +167,22 @@ impl Limiter {
         self.memory.charge(charge, attempts, self.now())
     }
 
-    async fn is_marked(&self, key: &str) -> bool {
+    async fn is_known_network(&self, key: &str) -> bool {
         if let Some(redis) = &self.redis
-            && let Some(is_marked) = redis.is_marked(key).await
+            && let Some(is_known) = redis.is_known_network(key).await
         {
-            return is_marked;
+            return is_known;
         }
-        self.memory.is_marked(key, self.now())
+        self.memory.is_known_network(key, self.now())
     }
 
-    /// Sets a mark for [`KNOWN_NETWORK_TTL`], always in memory too: Redis may fail later.
-    async fn mark(&self, key: &str) {
+    /// Remembers a network for [`KNOWN_NETWORK_TTL`], always in memory too: Redis may fail later.
+    async fn remember_network(&self, key: &str) {
         let now = self.now();
         let ttl = i64::try_from(KNOWN_NETWORK_TTL.as_micros()).unwrap_or(i64::MAX / 4);
-        self.memory.mark(key, now + ttl, now);
+        self.memory.remember_network(key, now + ttl, now);
         if let Some(redis) = &self.redis {
-            redis.mark(key, KNOWN_NETWORK_TTL).await;
+            redis.remember_network(key, KNOWN_NETWORK_TTL).await;
         }
     }
 
@@ -214,7 +214,7 @@ pub struct Attempt<'a> {
     limiter: &'a Limiter,
     charges: Vec<Charge>,
     /// The key that makes the client's network known to the account, if this is a login.
-    network_mark: Option<String>,
+    known_network_key: Option<String>,
 }
 
 impl Attempt<'_> {
@@ -229,13 +229,18 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Gives the attempt back, and remembers the network of a login.
-    pub async fn succeeded(self) {
+    /// Gives the attempt back, because it was no guess.
+    pub async fn give_back(&self) {
         for charge in &self.charges {
             self.limiter.charge(charge, -1).await;
         }
-        if let Some(mark) = &self.network_mark {
-            self.limiter.mark(mark).await;
+    }
+
+    /// Gives the attempt back, and remembers the network of a login.
+    pub async fn succeeded(self) {
+        self.give_back().await;
+        if let Some(key) = &self.known_network_key {
+            self.limiter.remember_network(key).await;
         }
     }
 }

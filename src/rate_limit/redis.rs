@@ -88,15 +88,15 @@ impl Redis {
         Some(Outcome { used, wait: Some(wait).filter(|wait| *wait >= 0) })
     }
 
-    /// Sets a mark that expires by itself. `None` while Redis does not respond.
-    pub(super) async fn mark(&self, key: &str, ttl: Duration) -> Option<()> {
+    /// Remembers a network that an account has logged in from, for `ttl`. `None` while Redis does not respond.
+    pub(super) async fn remember_network(&self, key: &str, ttl: Duration) -> Option<()> {
         let mut connection = self.connection.clone();
         let call = redis::cmd("SET").arg(self.full_key(key)).arg(1).arg("EX").arg(ttl.as_secs()).take();
         self.guarded(call.query_async(&mut connection)).await
     }
 
-    /// Whether the mark is set. `None` while Redis does not respond.
-    pub(super) async fn is_marked(&self, key: &str) -> Option<bool> {
+    /// Whether the network is remembered. `None` while Redis does not respond.
+    pub(super) async fn is_known_network(&self, key: &str) -> Option<bool> {
         let mut connection = self.connection.clone();
         let call = redis::cmd("EXISTS").arg(self.full_key(key)).take();
         self.guarded(call.query_async(&mut connection)).await

@@ -25,7 +25,9 @@ pub fn events(subscriber: Subscriber) -> Response {
                 Some((Ok(Event::default().event("close").data(format!("{code} {reason}"))), None))
             }
             text = subscriber.next() => {
-                Some((Ok::<_, Infallible>(Event::default().data(text?.as_str())), Some(subscriber)))
+                // Each line is a field of the event. A CR and an LF would otherwise be two ends of a line.
+                let lines = text?.as_str().replace("\r\n", "\n").replace('\r', "\n");
+                Some((Ok::<_, Infallible>(Event::default().data(lines)), Some(subscriber)))
             }
         }
     });

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::password_attempt::password_attempt;
+use super::password_attempt::{finish, password_attempt};
 use crate::auth::CurrentSession;
 use crate::error::Result;
 use crate::extract::FromClient;
@@ -59,10 +59,7 @@ async fn create_api_key(
 ) -> Result<(StatusCode, Json<ApiKeyCreated>)> {
     let caller = SessionUser { user: &user, session, client: &client };
     let password = password_attempt(&limiter, caller, data.current_password.as_ref()).await?;
-    let created = api_key::create(&accounts, caller, scopes, data).await?;
-    if let Some(password) = password {
-        password.succeeded().await;
-    }
+    let created = finish(password, api_key::create(&accounts, caller, scopes, data).await).await?;
     Ok((StatusCode::CREATED, Json(created)))
 }
 

@@ -1,15 +1,18 @@
 //! The documentation pages: `/openapi.json`, `/docs` (Swagger UI), `/redoc` (ReDoc), and in development the example
 //! `/chat`. Everything is served from the binary and loads nothing from elsewhere.
 
-use std::sync::{Arc, LazyLock};
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use aide::redoc::Redoc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::RawPathParams;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tower::ServiceBuilder;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::OpenApi;
@@ -54,8 +57,7 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
     let mut pages = pages
         .route(DOCS, get(async || Html(docs)))
         .route(&format!("{DOCS}/{{file}}"), get(swagger_file))
-        // Built per request, because it is a megabyte that would stay in memory.
-        .route(REDOC, get(async move || Html(redoc_page(&title))))
+        .route(REDOC, get(async move |headers: HeaderMap| redoc(&headers, &title)))
         .route_layer(headers);
     let document = get(async || ([(header::CONTENT_TYPE, "application/json")], json));
     // only with fastapi_dashboard
@@ -63,6 +65,24 @@ pub fn router(document: &OpenApi, settings: &Settings) -> Router {
         pages = pages.route(&format!("{API}{OPENAPI}"), document.clone());
     }
     pages.route(OPENAPI, document)
+}
+
+/// ReDoc's page is a megabyte. It is kept compressed, because compressing it again for each request would take long.
+fn redoc(headers: &HeaderMap, title: &str) -> Response {
+    static COMPRESSED: OnceLock<Bytes> = OnceLock::new();
+    let vary = [(header::VARY, "accept-encoding")];
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    if !accepted.is_some_and(|encodings| encodings.contains("gzip")) {
+        return (vary, Html(redoc_page(title))).into_response();
+    }
+    let page = COMPRESSED.get_or_init(|| gzip(&redoc_page(title)).unwrap_or_default().into());
+    (vary, [(header::CONTENT_ENCODING, "gzip")], Html(page.clone())).into_response()
+}
+
+fn gzip(text: &str) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes())?;
+    encoder.finish()
 }
 
 /// ReDoc with its bundle inlined. The one image that it would load from elsewhere is replaced.

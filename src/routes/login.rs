@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::password_attempt::finish;
 use crate::auth::CurrentSession;
 use crate::core::client::Client;
 use crate::error::{Error, Result};
@@ -81,9 +82,7 @@ async fn token(
             let user = user::find_by_login(&accounts.db, &form.username).await?;
             let quota = login::quota_of_login(user.as_ref(), &form.username);
             let attempt = limiter.attempt(Action::Login, &quota, client.address).await?;
-            let token = login::login(&accounts, &client, user, form).await?;
-            attempt.succeeded().await;
-            Ok(Json(token))
+            finish(Some(attempt), login::login(&accounts, &client, user, form).await).await.map(Json)
         }
         TokenForm::Refresh(form) => match next_pair(&accounts, &limiter, &client, &form.refresh_token).await {
             Err(Error::Unauthorized) => Err(Error::InvalidRefreshToken),

@@ -1,13 +1,13 @@
-//! Limits guesses of the password in requests that may contain `current_password`.
+//! Limits guesses of passwords.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rate_limit::{Action, Attempt, Limiter};
 use crate::schemas::password::Password;
 use crate::services::account::login::quota_of_user;
 use crate::services::account::reauthentication::SessionUser;
 
-/// Counts the password of a request, if it has one, as a login attempt on the caller's account. The handler calls
-/// [`Attempt::succeeded`] once the service has accepted the request.
+/// Counts the password of a request, if it has one, as a login attempt on the caller's account. The handler passes it
+/// to [`finish`].
 ///
 /// # Errors
 /// 429 over the limit.
@@ -21,4 +21,20 @@ pub(super) async fn password_attempt<'a>(
     }
     let attempt = limiter.attempt(Action::Login, &quota_of_user(caller.user.id), caller.client.address).await?;
     Ok(Some(attempt))
+}
+
+/// Gives the attempt back unless the password was wrong: a request with the right password that fails for another reason
+/// was no guess.
+///
+/// # Errors
+/// Those of the outcome.
+pub(super) async fn finish<T>(attempt: Option<Attempt<'_>>, outcome: Result<T>) -> Result<T> {
+    if let Some(attempt) = attempt {
+        match outcome {
+            Ok(_) => attempt.succeeded().await,
+            Err(Error::InvalidGrant | Error::IncorrectPassword) => {}
+            Err(_) => attempt.give_back().await,
+        }
+    }
+    outcome
 }

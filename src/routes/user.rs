@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::password_attempt::password_attempt;
+use super::password_attempt::{finish, password_attempt};
 use crate::auth::{CurrentSession, CurrentUser, Superuser, SuperuserSession};
 use crate::core::database::Db;
 use crate::error::{Error, Result};
@@ -72,6 +72,8 @@ async fn read_users(
 /// Create a user.
 ///
 /// An active user gets a mail with a link to choose a password.
+///
+/// A new superuser needs a recent login: otherwise 403, with the code `recent_login_required` in problem details.
 #[utoipa::path(
     post, path = "/", tag = "users", security(("oauth2" = ["users"])), request_body = UserCreate,
     params(IdempotencyHeader),
@@ -85,13 +87,7 @@ async fn create_user(
     actor: Superuser,
     Idempotent { key, data }: Idempotent<UserCreate>,
 ) -> Result<(StatusCode, Json<UserRead>)> {
-    // only with api_keys: begin
-    // A new superuser needs a login, as every change of roles does.
-    if data.is_superuser && actor.session.is_none() {
-        return Err(Error::InsufficientScope);
-    }
-    // only with api_keys: end
-    let creator = Creator { actor: Actor { id: actor.user.id, client: &client }, key };
+    let creator = Creator { actor: Actor { id: actor.user.id, client: &client }, session: actor.session, key };
     let user = user::create(&accounts, creator, data).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
@@ -123,18 +119,17 @@ async fn update_me(
     ValidJson(data): ValidJson<UserUpdateMe>,
 ) -> Result<Json<UserRead>> {
     let caller = SessionUser { user: &user, session, client: &client };
-    let password = password_attempt(&limiter, caller, data.current_password.as_ref()).await?;
     // only with jobs
     let _mail = match &data.email {
         // A mail is sent to it.
-        Some(email) => Some(limiter.attempt(Action::Mail, email.as_str(), client.address).await?),
-        None => None,
+        Some(email) if email.as_str() != user.email => {
+            Some(limiter.attempt(Action::Mail, email.as_str(), client.address).await?)
+        }
+        _ => None,
     };
-    let user = user::update_me(&accounts, caller, data).await?;
-    if let Some(password) = password {
-        password.succeeded().await;
-    }
-    Ok(Json(user))
+    let password = password_attempt(&limiter, caller, data.current_password.as_ref()).await?;
+    let updated = user::update_me(&accounts, caller, data).await;
+    finish(password, updated).await.map(Json)
 }
 
 /// Delete the caller's account, with everything that belongs to it.
@@ -158,11 +153,8 @@ async fn delete_me(
     let caller = SessionUser { user: &user, session, client: &client };
     let current_password = body.and_then(|ValidJson(data)| data.current_password);
     let password = password_attempt(&limiter, caller, current_password.as_ref()).await?;
-    user::delete_me(&accounts, caller, current_password).await?;
-    if let Some(password) = password {
-        password.succeeded().await;
-    }
-    Ok(StatusCode::NO_CONTENT)
+    let deleted = user::delete_me(&accounts, caller, current_password).await;
+    finish(password, deleted).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// Change the caller's password.
@@ -183,8 +175,8 @@ async fn update_password_me(
     ValidJson(data): ValidJson<PasswordUpdate>,
 ) -> Result<Json<Message>> {
     let attempt = limiter.attempt(Action::Login, &quota_of_user(user.id), client.address).await?;
-    user::update_password(&accounts, SessionUser { user: &user, session, client: &client }, data).await?;
-    attempt.succeeded().await;
+    let caller = SessionUser { user: &user, session, client: &client };
+    finish(Some(attempt), user::update_password(&accounts, caller, data).await).await?;
     Ok(Json(Message { message: "Password updated successfully".to_owned() }))
 }
 
@@ -209,8 +201,9 @@ async fn read_user(
 
 /// Change a user.
 ///
-/// Needs a superuser's login: an API key is not enough. To change their own email address or password here, superusers
-/// need a recent login: otherwise 403, with the code `recent_login_required` in problem details.
+/// Needs a superuser's login: an API key is not enough. To change the email address or password of a superuser, and to
+/// make a user a superuser, the login must be recent: otherwise 403, with the code `recent_login_required` in problem
+/// details.
 #[utoipa::path(
     patch, path = "/{user_id}", tag = "users", security(("oauth2" = ["me", "users"])), params(UserPath), request_body = UserUpdate,
     responses((status = OK, body = UserRead), (status = FORBIDDEN, body = ErrorRead), (status = CONFLICT, body = ErrorRead)),

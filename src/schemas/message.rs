@@ -17,12 +17,15 @@ pub struct Message {
 pub struct Greeting {
     /// The greeting.
     pub message: String,
-    /// The interactive documentation.
-    pub docs: String,
+    /// The interactive documentation. Like the others, absent with `server.docs = false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
     /// The reference documentation.
-    pub redoc: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redoc: Option<String>,
     /// The OpenAPI document.
-    pub openapi: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openapi: Option<String>,
 }
 
 /// The health of the service.

@@ -18,8 +18,10 @@
 //! From it come
 //! 1. **the document**: `schemars` reads the fields, their comments and the `validate` attributes. `documented!` and
 //!    `documented_parameters!` put the result into the OpenAPI document (`schema/document.rs`).
-//! 2. **the fast path**: a valid request costs one typed deserialisation and one `validate()`, and nothing else.
-//! 3. **complete errors**: only a refused request is read again, as untyped JSON, and checked against the JSON Schema
+//! 2. **the fast path**: a valid request costs one typed deserialisation and one `validate()`. Two exceptions: a query or
+//!    form with an empty value is also checked against the schema, because serde takes it for an absent number, and JSON
+//!    with unknown members is parsed once more, because serde skips them unread.
+//! 3. **complete errors**: a refused request is read again, as untyped JSON, and checked against the JSON Schema
 //!    of the same type ([`schema::problems`]). That lists every problem at once, located and named as FastAPI does it.
 //!    What only `validate()` finds, such as a broken rule over two fields, is added.
 //!

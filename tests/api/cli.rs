@@ -161,6 +161,14 @@ async fn output_that_cannot_be_written_is_an_error() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn error_that_cannot_be_written_keeps_the_exit_code() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = bare(folder().path(), &["doctor"]).env("PORT", MARKER).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
 #[tokio::test]
 async fn migrations_are_applied_listed_and_reverted() {
     let (folder, database) = (folder(), TestDatabase::empty().await);
@@ -205,6 +213,35 @@ async fn superuser_is_created_once() {
     let token: Value = app.anonymous().form("/token", &login).await.ok();
     let user: UserRead = app.bearer(token["access_token"].as_str().unwrap()).get("/users/me").await.ok();
     assert!(user.is_superuser);
+}
+
+#[tokio::test]
+async fn database_without_tables_is_named_when_a_superuser_is_created() {
+    let (folder, database) = (folder(), TestDatabase::empty().await);
+    for arguments in [&["create-superuser", "--email", "root@example.com"][..], &["serve"]] {
+        let mut command = command(folder.path(), &database, arguments);
+        command.env("APP__DATABASE__AUTO_MIGRATE", "false").env("PORT", "0");
+        let (success, output) = run(&mut command, "s3cr3t-7f3a of the house\n");
+        assert!(!success && output.contains("error: ") && output.contains("users"), "{output}");
+        assert!(!output.contains("Internal Server Error"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn doctor_refuses_what_serve_refuses() {
+    let (folder, database) = (folder(), TestDatabase::migrated().await);
+    let long_email = format!("{}@{}example.com", "r".repeat(60), "sub-domain-of-a-long-address.".repeat(8));
+    for (name, value, problem) in [
+        ("RUST_LOG", "[[[", "RUST_LOG: "),
+        ("APP__TELEMETRY__OTLP_ENDPOINT", "http://[", "telemetry.otlp_endpoint: "), // only with observability
+        ("FIRST_SUPERUSER", long_email.as_str(), "first_superuser.email: "),
+        ("FIRST_SUPERUSER_PASSWORD", "s3cr3t-7f3a\u{7}", "first_superuser.password: "),
+    ] {
+        for arguments in [&["doctor"], &["serve"]] {
+            let output = fails(command(folder.path(), &database, arguments).env("PORT", "0").env(name, value));
+            assert!(output.contains(problem), "{arguments:?} {name}: {output}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! The OpenAPI document and the pages that show it. They load nothing from other servers.
 
-use axum::http::StatusCode;
+use std::io::Read;
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use flate2::read::GzDecoder;
 use keel::core::config::Environment;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::TestApp;
 use crate::support::document::{DOCUMENT, operations};
@@ -48,6 +52,19 @@ async fn docs_pages_load_only_from_this_server() {
             assert!(address.starts_with('/') && !address.starts_with("//"), "{path} loads {address}");
         }
     }
+}
+
+#[tokio::test]
+async fn redoc_is_the_same_page_when_it_is_compressed() {
+    let app = TestApp::start().await;
+    let plain = app.anonymous().get("/redoc").await.expect(StatusCode::OK);
+    let headers = [("accept-encoding", "gzip, br")];
+    let compressed = app.anonymous().send(Method::GET, "/redoc", &headers, Body::empty()).await;
+    assert_eq!((compressed.header("content-encoding"), compressed.header("vary")), ("gzip", plain.header("vary")));
+    assert!(compressed.header("content-type").starts_with("text/html"));
+    let mut page = Vec::new();
+    GzDecoder::new(&*compressed.body).read_to_end(&mut page).unwrap();
+    assert!(page == plain.body);
 }
 
 #[tokio::test]
@@ -106,5 +123,6 @@ async fn docs_can_be_disabled() {
     for path in ["/docs", "/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/redoc", "/openapi.json"] {
         app.anonymous().get(path).await.is_not_found();
     }
-    app.anonymous().get("/health/live").await.expect(StatusCode::OK);
+    let greeting: Value = app.anonymous().get("/").await.ok();
+    assert_eq!(greeting, json!({ "message": "Hello World" }), "names no page that is missing");
 }

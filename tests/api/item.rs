@@ -77,6 +77,8 @@ async fn amounts_are_exact_and_bounded() {
         (json!("+1"), "decimal_parsing"),
         (json!("1e1"), "decimal_parsing"),
         (json!("01"), "decimal_parsing"),
+        (json!("1.000"), "decimal_max_places"),
+        (json!("-0"), "decimal_parsing"),
         (json!(true), "decimal_type"),
         (json!([1]), "decimal_type"),
     ] {

@@ -109,6 +109,20 @@ async fn jobs_are_claimed_by_priority_and_none_before_its_time() {
 }
 
 #[tokio::test]
+async fn worker_claims_no_more_jobs_than_it_asks_for() {
+    let app = TestApp::start().await;
+    enqueue(&app, &Job::CleanUp).await;
+    // Statistics of a table with one row: PostgreSQL would plan a loop over the subquery.
+    app.state.db.execute_unprepared("ANALYZE jobs").await.unwrap();
+    for _ in 0..40 {
+        enqueue(&app, &Job::CleanUp).await;
+    }
+    let now = app.state.accounts.clock.now();
+    assert_eq!(claim(&app.state.db, &worker(), 6, Kinds::All, now).await.unwrap().len(), 6);
+    assert_eq!(with_status(&app, Status::Queued).await.len(), 35);
+}
+
+#[tokio::test]
 async fn failed_job_is_retried_with_backoff_and_then_dead() {
     let app = TestApp::with(|settings| settings.jobs.max_attempts = 3).await;
     // The mailer cannot create a folder where a file is.

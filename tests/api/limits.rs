@@ -108,6 +108,48 @@ async fn correct_logins_use_no_quota() {
     }
 }
 
+#[tokio::test]
+async fn right_passwords_use_no_quota_when_the_request_fails_otherwise() {
+    let app = limited().await;
+    let (ann, _bob) = (app.user("ann").await, app.user("bob").await);
+    for _ in 0..10 {
+        let weak = json!({ "current_password": PASSWORD, "new_password": "password1" });
+        assert_eq!(ann.patch("/users/me/password", weak).await.problems(), ["body.new_password: value_error"]);
+        let taken = json!({ "current_password": PASSWORD, "username": "bob" });
+        ann.patch("/users/me", taken).await.error(StatusCode::CONFLICT);
+    }
+    app.log_in("ann", PASSWORD).await.ok::<Token>();
+}
+
+// only with jobs
+#[tokio::test]
+async fn logins_before_the_email_is_verified_use_no_quota() {
+    let app = TestApp::with(|settings| {
+        settings.rate_limit.enabled = true;
+        settings.auth.require_verified_email = true;
+    })
+    .await;
+    let body = json!({ "email": "ann@example.com", "username": "ann", "password": PASSWORD });
+    app.anonymous().post("/users/signup", body).await.created::<UserRead>();
+    for _ in 0..12 {
+        app.log_in("ann", PASSWORD).await.expect(StatusCode::BAD_REQUEST);
+    }
+    let body = json!({ "token": app.outbox.token("ann@example.com").await });
+    app.anonymous().post("/verify-email", body).await.ok::<Message>();
+    app.log_in("ann", PASSWORD).await.ok::<Token>();
+}
+
+// only with jobs
+#[tokio::test]
+async fn saving_the_current_email_uses_no_mail_quota() {
+    let app = limited().await;
+    let ann = app.user("ann").await;
+    for age in 0..12 {
+        ann.patch("/users/me", json!({ "email": "ann@example.com", "age": age })).await.ok::<UserRead>();
+    }
+    app.anonymous().post("/password-recovery", json!({ "email": "ann@example.com" })).await.ok::<Message>();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_correct_logins_beyond_quota_get_429_and_leave_quota_full() {
     let app = limited().await;

@@ -215,17 +215,31 @@ async fn concurrent_demotions_do_not_deadlock() {
 }
 
 #[tokio::test]
-async fn changing_the_own_login_by_id_needs_a_recent_login() {
+async fn changing_the_login_of_a_superuser_needs_a_recent_login() {
     let app = TestApp::with(|settings| settings.auth.recent_login_seconds = 0).await;
-    let (root, ann) = (app.superuser("root").await, app.superuser("ann").await);
+    let (root, other, ann) = (app.superuser("root").await, app.superuser("other").await, app.user("ann").await);
     for login in [json!({ "email": "eve@example.org" }), json!({ "password": "kettle with a lid" })] {
-        root.patch(&path(&root), login.clone()).await.error(StatusCode::FORBIDDEN);
+        for superuser in [&root, &other] {
+            root.patch(&path(superuser), login.clone()).await.error(StatusCode::FORBIDDEN);
+        }
         root.patch(&path(&ann), login).await.ok::<UserRead>();
     }
     let other = json!({ "email": "root@example.com", "full_name": "Root" });
     assert_eq!(root.patch(&path(&root), other).await.ok::<UserRead>().full_name.as_deref(), Some("Root"));
     root.delete(&path(&root)).await.error(StatusCode::FORBIDDEN);
     root.delete(&path(&ann)).await.is_no_content();
+}
+
+/// A stolen token must not leave a superuser behind.
+#[tokio::test]
+async fn making_a_superuser_needs_a_recent_login() {
+    let app = TestApp::with(|settings| settings.auth.recent_login_seconds = 0).await;
+    let (root, ann) = (app.superuser("root").await, app.user("ann").await);
+    let body = |is_superuser: bool| json!({ "email": "eve@example.com", "username": "eve", "password": PASSWORD, "is_superuser": is_superuser });
+    root.post("/users", body(true)).await.error(StatusCode::FORBIDDEN);
+    root.patch(&path(&ann), json!({ "is_superuser": true })).await.error(StatusCode::FORBIDDEN);
+    assert!(!root.get(&path(&ann)).await.ok::<UserRead>().is_superuser);
+    root.post("/users", body(false)).await.created::<UserRead>();
 }
 
 /// The role is checked when the change is made, because a body may take long to arrive.
@@ -245,6 +259,7 @@ async fn changes_of_users_fail_after_the_actor_lost_the_role() {
     let data = json!({ "email": "eve@example.com", "password": PASSWORD, "is_superuser": true });
     let creator = Creator {
         actor: Actor { id: ann.id(), client: &client },
+        session: Some(uuid::Uuid::nil()),
         key: None, // only with idempotency
     };
     user::create(accounts, creator, serde_json::from_value(data).unwrap()).await.unwrap_err();

@@ -52,7 +52,7 @@ async fn verification_mail_warns_other_recipients() {
 }
 
 #[tokio::test]
-async fn verification_is_optional_by_default() {
+async fn sign_up_without_required_verification_sends_no_mail() {
     let app = TestApp::start().await;
     sign_up(&app, "ann").await;
     app.log_in("ann", PASSWORD).await.ok::<Token>();
@@ -94,6 +94,18 @@ async fn new_email_is_used_after_its_verification() {
     let body = json!({ "token": reset, "new_password": "kettle with a lid" });
     app.anonymous().post("/reset-password", body).await.error(StatusCode::BAD_REQUEST);
     app.log_in("ann@example.org", PASSWORD).await.ok::<Token>();
+}
+
+/// A link to a mistyped address must not give the account away.
+#[tokio::test]
+async fn changing_back_to_the_current_email_ends_the_link_to_the_new_one() {
+    let app = strict().await;
+    let ann = app.user("ann").await;
+    ann.patch("/users/me", json!({ "email": "eve@example.org" })).await.ok::<UserRead>();
+    let token = app.outbox.token("eve@example.org").await;
+    ann.patch("/users/me", json!({ "email": "ann@example.com" })).await.ok::<UserRead>();
+    assert_eq!(verify(&app, &token).await.error(StatusCode::BAD_REQUEST), "Invalid token");
+    assert_eq!(ann.get("/users/me").await.ok::<UserRead>().email, "ann@example.com");
 }
 
 #[tokio::test]

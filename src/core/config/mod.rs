@@ -57,9 +57,9 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     if !problems.is_empty() {
         return Err(ConfigError(problems));
     }
-    // What the schema does not know, such as the longest prefix of a network.
+    // What the schema does not know, such as the longest prefix of a network. The text of the error may have the value.
     let mut settings: Settings = serde_path_to_error::deserialize(merged)
-        .map_err(|error| vec![problem(&error.path().to_string(), error.inner().to_string())])?;
+        .map_err(|error| vec![problem(&error.path().to_string(), "is malformed or out of range")])?;
     settings.environment = environment;
     settings.first_superuser.is_default = !has_own_superuser;
     Ok(settings)

@@ -46,7 +46,7 @@ pub struct ServerSettings {
     pub port: u16,
     #[schemars(regex(pattern = r"^https?://[^\s?#]*[^\s?#/]$"))]
     pub public_url: Option<String>,
-    #[schemars(inner(length(min = 1)))]
+    #[schemars(inner(regex(pattern = r"^(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")))]
     pub allowed_hosts: Vec<String>,
     /// As networks: `10.0.0.0/8`.
     #[schemars(with = "Vec<String>", inner(regex(pattern = r"^[0-9a-fA-F.:]+/[0-9]+$")))]
@@ -74,7 +74,10 @@ pub struct ServerSettings {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CorsSettings {
-    #[schemars(inner(regex(pattern = r"^(\*|https?://[^/*\s]+)$")))]
+    // As browsers send them: without the default port.
+    #[schemars(inner(regex(
+        pattern = r"^(\*|(?!http:.*:80$|https:.*:443$)https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?)$"
+    )))]
     pub allowed_origins: Vec<String>,
     pub allow_credentials: bool,
 }

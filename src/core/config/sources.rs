@@ -2,6 +2,8 @@
 //! first two are compiled in; files of the same name add to them.
 
 use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use config::{Config, ConfigBuilder, File, FileFormat, builder::DefaultState};
@@ -82,11 +84,12 @@ impl Sources {
         Ok(sources)
     }
 
-    /// A variable that is not a setting, such as `RUST_LOG`. Empty counts as absent.
+    /// A variable that is not a setting, such as `RUST_LOG`. Empty counts as absent, and does not hide that of `.env`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let value = self.variables.get(name).or_else(|| self.dotenv.get(name));
-        value.map(String::as_str).filter(|value| !value.is_empty())
+        let layers = [&self.variables, &self.dotenv];
+        let mut values = layers.into_iter().filter_map(|variables| variables.get(name)).map(String::as_str);
+        values.find(|value| !value.is_empty())
     }
 
     /// Merges all layers.
@@ -103,7 +106,7 @@ impl Sources {
         let mut builder = Config::builder();
         for (name, compiled_in) in [("default", include_str!("../../../config/default.toml")), (name, differences)] {
             builder = builder.add_source(File::from_str(compiled_in, FileFormat::Toml));
-            builder = self.add_file(builder, name);
+            builder = self.add_file(builder, name)?;
         }
         let merged = builder.add_source(own).build().and_then(Config::try_deserialize).map_err(unreadable)?;
         Ok(Merged { environment, values: merged, has_own_superuser })
@@ -111,17 +114,26 @@ impl Sources {
 
     /// The layers that only the operator writes: `local.toml`, `.env` and the environment.
     fn own_layers(&self) -> Result<Config, ConfigError> {
-        let mut builder = self.add_file(Config::builder(), "local");
+        let mut builder = self.add_file(Config::builder(), "local")?;
         for variables in [&self.dotenv, &self.variables] {
             builder = add_variables(builder, variables)?;
         }
         Ok(builder.build().map_err(unreadable)?)
     }
 
-    fn add_file(&self, builder: ConfigBuilder<DefaultState>, name: &str) -> ConfigBuilder<DefaultState> {
-        match &self.folder {
-            Some(folder) => builder.add_source(File::from(folder.join(format!("{name}.toml"))).required(false)),
-            None => builder,
+    /// Adds a file, if there is one. A link that leads nowhere is an error: the operator meant a file.
+    fn add_file(
+        &self,
+        builder: ConfigBuilder<DefaultState>,
+        name: &str,
+    ) -> Result<ConfigBuilder<DefaultState>, ConfigError> {
+        let Some(folder) = &self.folder else { return Ok(builder) };
+        let path = folder.join(format!("{name}.toml"));
+        // `config` takes a file that cannot be read for one that is missing.
+        match fs::read(&path) {
+            Ok(_) => Ok(builder.add_source(File::from(path))),
+            Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => Ok(builder),
+            Err(error) => Err(vec![problem(&path.to_string_lossy(), format!("cannot be read: {error}"))].into()),
         }
     }
 }
@@ -151,9 +163,16 @@ fn add_variables(
         .iter()
         .filter_map(|(name, value)| Some((name.strip_prefix("APP__")?.to_lowercase().replace("__", "."), value)));
     for (key, value) in short.chain(long).filter(|(_, value)| !value.is_empty()) {
-        builder = builder
-            .set_override(&key, value.as_str())
-            .map_err(|_| vec![problem(&key, "is not the name of a setting")])?;
+        let unknown = || vec![problem(&key, "is not the name of a setting")];
+        if !has_only_characters_of_names(&key) {
+            return Err(unknown().into());
+        }
+        builder = builder.set_override(&key, value.as_str()).map_err(|_| unknown())?;
     }
     Ok(builder)
+}
+
+/// `config` would read `[9]` as an index, and make a list of that length.
+fn has_only_characters_of_names(key: &str) -> bool {
+    key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))
 }

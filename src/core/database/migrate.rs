@@ -61,7 +61,7 @@ async fn locked(db: &Db) -> Result<DatabaseTransaction, DbErr> {
     let transaction = begin_write(db).await?;
     if db.get_database_backend() == DbBackend::Postgres {
         // The timeouts are meant for requests: waiting for another run and a long migration may both take longer. The
-        // lock's number comes from the package's name, so that services that share a server do not wait for each other.
+        // lock's number comes from the package's name: services that share a database do not wait for each other.
         let setup = format!(
             "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
              SELECT pg_advisory_xact_lock(hashtextextended('{}', 0))",

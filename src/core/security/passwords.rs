@@ -12,6 +12,8 @@ use zxcvbn::{Score, zxcvbn};
 use crate::core::config::AuthSettings;
 use crate::core::telemetry::Counted;
 
+/// Bytes of a password that bcrypt uses.
+const BCRYPT_LENGTH: usize = 72;
 /// Passwords that may wait for their hash. Two cores hash about a hundred in a second.
 const MAX_WAITING: usize = 1000;
 
@@ -160,8 +162,13 @@ impl Inner {
     fn verify_now(&self, password: &SecretString, hash: &str) -> Verdict {
         if hash.starts_with("$2") {
             // Imported from another service, which did not normalise passwords.
-            let is_right = bcrypt::verify(password.expose_secret(), hash).unwrap_or(false);
-            return if is_right { Verdict::NeedsRehash } else { Verdict::Wrong };
+            let password = password.expose_secret();
+            return match bcrypt::verify(password, hash) {
+                // bcrypt ignores the rest, so this may not be the whole password. A new hash would include the rest.
+                Ok(true) if password.len() >= BCRYPT_LENGTH => Verdict::Right,
+                Ok(true) => Verdict::NeedsRehash,
+                Ok(false) | Err(_) => Verdict::Wrong,
+            };
         }
         let Ok(hash) = PasswordHash::new(hash) else { return Verdict::Wrong };
         // Verifies with the algorithm and cost of the hash.

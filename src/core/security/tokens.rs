@@ -84,6 +84,8 @@ struct VerifyingKey {
     /// The only header that tokens of this key may have.
     header: Header,
     key: DecodingKey,
+    /// What else their claims must be.
+    validation: Validation,
 }
 
 /// The header of a token that is signed with a secret key.
@@ -91,18 +93,31 @@ fn secret_header() -> Header {
     Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) }
 }
 
+fn validation(algorithm: Algorithm, settings: &AuthSettings) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    // The times are checked by `Tokens::verify`, against the application's clock.
+    validation.validate_exp = false;
+    validation.set_required_spec_claims(&["iss", "aud", "sub"]);
+    validation.set_issuer(&[&settings.issuer]);
+    validation.set_audience(&[&settings.audience]);
+    validation
+}
+
 impl VerifyingKey {
-    fn secret(key: &SecretString) -> Self {
-        Self { header: secret_header(), key: DecodingKey::from_secret(key.expose_secret().as_bytes()) }
+    fn secret(key: &SecretString, settings: &AuthSettings) -> Self {
+        let header = secret_header();
+        let validation = validation(header.alg, settings);
+        Self { header, key: DecodingKey::from_secret(key.expose_secret().as_bytes()), validation }
     }
 
     /// Sets the key's id to its thumbprint (RFC 7638), and returns the key for verification.
-    fn public(jwk: &mut Jwk) -> Result<Self, jsonwebtoken::errors::Error> {
+    fn public(jwk: &mut Jwk, settings: &AuthSettings) -> Result<Self, jsonwebtoken::errors::Error> {
         let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         let header = Header { typ: Some(TYPE.to_owned()), kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
-        Ok(Self { header, key: DecodingKey::from_jwk(jwk)? })
+        let validation = validation(header.alg, settings);
+        Ok(Self { header, key: DecodingKey::from_jwk(jwk)?, validation })
     }
 }
 
@@ -112,18 +127,19 @@ impl Tokens {
     /// # Errors
     /// When a key is invalid. The message names the setting.
     pub fn new(settings: &AuthSettings) -> Result<Self, String> {
-        let mut verifying: Vec<_> = settings.previous_secret_keys.iter().map(VerifyingKey::secret).collect();
+        let previous = settings.previous_secret_keys.iter();
+        let mut verifying: Vec<_> = previous.map(|key| VerifyingKey::secret(key, settings)).collect();
         let mut jwks = JwkSet { keys: Vec::new() };
         let (header, encoding) = match &settings.private_key {
             None => {
-                verifying.insert(0, VerifyingKey::secret(&settings.secret_key));
+                verifying.insert(0, VerifyingKey::secret(&settings.secret_key, settings));
                 (secret_header(), EncodingKey::from_secret(settings.secret_key.expose_secret().as_bytes()))
             }
             Some(pem) => {
                 let refused = |_| "auth.private_key: not an Ed25519 key in PEM".to_owned();
                 let encoding = EncodingKey::from_ed_pem(pem.expose_secret().as_bytes()).map_err(refused)?;
                 let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::EdDSA).map_err(refused)?;
-                let current = VerifyingKey::public(&mut jwk).map_err(refused)?;
+                let current = VerifyingKey::public(&mut jwk, settings).map_err(refused)?;
                 let header = current.header.clone();
                 jwks.keys.push(jwk);
                 verifying.push(current);
@@ -133,7 +149,7 @@ impl Tokens {
         for x in &settings.previous_public_keys {
             let refused = |_| "auth.previous_public_keys: not the `x` of an Ed25519 key".to_owned();
             let mut jwk = public_key(x);
-            verifying.push(VerifyingKey::public(&mut jwk).map_err(refused)?);
+            verifying.push(VerifyingKey::public(&mut jwk, settings).map_err(refused)?);
             jwks.keys.push(jwk);
         }
         Ok(Self(Arc::new(Inner { settings: settings.clone(), header, encoding, verifying, jwks })))
@@ -179,17 +195,10 @@ impl Tokens {
     /// # Errors
     /// For any other token. The error gives no reason.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
-        let Inner { settings, verifying, .. } = &*self.0;
         let header = decode_header(token).map_err(|_| InvalidToken)?;
         // Exactly the expected header: no `jwk`, `jku`, `x5u`, `crit`, and no choice of algorithm.
-        let mut keys = verifying.iter().filter(|key| key.header == header);
-        let mut validation = Validation::new(header.alg);
-        // The times are checked below, against the application's clock.
-        validation.validate_exp = false;
-        validation.set_required_spec_claims(&["iss", "aud", "sub"]);
-        validation.set_issuer(&[&settings.issuer]);
-        validation.set_audience(&[&settings.audience]);
-        let claims = keys.find_map(|key| decode::<Claims>(token, &key.key, &validation).ok());
+        let mut keys = self.0.verifying.iter().filter(|key| key.header == header);
+        let claims = keys.find_map(|key| decode::<Claims>(token, &key.key, &key.validation).ok());
         let claims = claims.ok_or(InvalidToken)?.claims;
         let now = now.timestamp();
         let is_valid = claims.nbf <= now + LEEWAY && claims.exp > now - LEEWAY && claims.iat == claims.nbf;

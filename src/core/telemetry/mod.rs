@@ -86,13 +86,30 @@ fn by_metadata<S>(most_verbose: LevelFilter, is_enabled: fn(&Metadata<'_>) -> bo
         .with_max_level_hint(most_verbose)
 }
 
+/// The filter of log lines. `filter` is the value of `RUST_LOG`.
+///
+/// # Errors
+/// When it is invalid.
+pub fn log_filter(filter: Option<&str>) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER)).map_err(|error| format!("RUST_LOG: {error}"))
+}
+
+// only with observability
+/// Checks where traces are sent. Sends none.
+///
+/// # Errors
+/// When the endpoint is invalid.
+pub fn check_endpoint(settings: &Settings) -> Result<(), String> {
+    traces::provider(&settings.telemetry).map(drop)
+}
+
 /// Writes log lines to standard output, and sends traces if `telemetry.otlp_endpoint` is set. `filter` is the value of
 /// `RUST_LOG`: it is for log lines alone.
 ///
 /// # Errors
 /// When the filter or the endpoint is invalid.
 pub fn init(settings: &Settings, filter: Option<&str>) -> Result<Telemetry, String> {
-    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER)).map_err(|error| format!("RUST_LOG: {error}"))?;
+    let filter = log_filter(filter)?;
     let lines = match settings.telemetry.log_format {
         LogFormat::Json => {
             fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()

@@ -50,7 +50,8 @@ pub(super) fn provider(settings: &TelemetrySettings) -> Result<Option<SdkTracerP
         .with_http()
         .with_endpoint(endpoint)
         .build()
-        .map_err(|error| format!("telemetry.otlp_endpoint: {error}"))?;
+        // Without the error, which has the address, and perhaps a password in it.
+        .map_err(|_| "telemetry.otlp_endpoint: not an HTTP address".to_owned())?;
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_sampler(sampler);
     Ok(Some(provider.with_resource(resource()).build()))

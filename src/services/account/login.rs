@@ -1,7 +1,8 @@
 //! Login.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::{EntityTrait, QuerySelect};
+use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::AccountContext;
@@ -39,26 +40,12 @@ pub fn quota_of_login(user: Option<&User>, name: &str) -> String {
 pub async fn login(accounts: &AccountContext, client: &Client, found: Option<User>, form: LoginForm) -> Result<Token> {
     let LoginForm { username: _, password, scope, grant_type: _ } = form;
     let password = password.into_secret();
-    let hash = found.as_ref().map(|user| user.hashed_password.clone());
-    let verdict = accounts.passwords.verify(password.clone(), hash).await?;
-    let rehashed = match verdict {
-        Verdict::NeedsRehash => Some(accounts.passwords.hash_unchecked(password).await?),
-        Verdict::Right | Verdict::Wrong => None,
-    };
-
-    let transaction = begin_write(&accounts.db).await?;
-    // Checked again, with a lock: the password may have been changed while it was verified, and no session may open
-    // after a change that ends all sessions.
-    let verified = match found.as_ref().filter(|_| verdict != Verdict::Wrong) {
-        Some(found) => Entity::find_by_id(found.id)
-            .lock_exclusive()
-            .one(&transaction)
-            .await?
-            .filter(|user| user.is_active && user.hashed_password == found.hashed_password),
-        None => None,
-    };
-    let Some(user) = verified else {
-        transaction.rollback().await?;
+    let mut verified = verify(accounts, found.as_ref(), &password).await?;
+    if let Verified::HashReplaced(user) = verified {
+        // By another login, which gave it the configured cost, or by a change of the password.
+        verified = verify(accounts, Some(&user), &password).await?;
+    }
+    let Verified::Right(LockedUser { transaction, user, rehashed }) = verified else {
         count("wrong_password"); // only with observability
         record_failure(accounts, client, found.map(|user| user.id))?;
         return Err(Error::InvalidGrant);
@@ -71,6 +58,7 @@ pub async fn login(accounts: &AccountContext, client: &Client, found: Option<Use
     if let Some(hash) = rehashed {
         let change = ActiveModel { id: Unchanged(user.id), hashed_password: Set(hash), ..Default::default() };
         update(&transaction, change).await?;
+        accounts.principals.invalidate(user.id);
     }
     let scopes = scope.filter(|scopes| !scopes.is_empty()).unwrap_or_else(Scopes::all);
     let token = session::open(accounts, &transaction, user.id, scopes, client).await?;
@@ -78,6 +66,47 @@ pub async fn login(accounts: &AccountContext, client: &Client, found: Option<Use
     transaction.commit().await?;
     count("succeeded"); // only with observability
     Ok(token)
+}
+
+/// The outcome of verifying a login's password.
+enum Verified {
+    /// The password is right.
+    Right(LockedUser),
+    /// The password was right, but its hash has changed since it was read. The user as of now.
+    HashReplaced(User),
+    /// The password is wrong, or there is no active user.
+    Wrong,
+}
+
+/// A user who is locked until the transaction ends, and the new hash of the password, if it needs one.
+struct LockedUser {
+    transaction: DatabaseTransaction,
+    user: User,
+    rehashed: Option<String>,
+}
+
+async fn verify(accounts: &AccountContext, found: Option<&User>, password: &SecretString) -> Result<Verified> {
+    let hash = found.map(|user| user.hashed_password.clone());
+    let verdict = accounts.passwords.verify(password.clone(), hash).await?;
+    let rehashed = match verdict {
+        Verdict::NeedsRehash => Some(accounts.passwords.hash_unchecked(password.clone()).await?),
+        Verdict::Right | Verdict::Wrong => None,
+    };
+    let transaction = begin_write(&accounts.db).await?;
+    let Some(found) = found.filter(|_| verdict != Verdict::Wrong) else {
+        transaction.rollback().await?;
+        return Ok(Verified::Wrong);
+    };
+    // Checked again, with a lock: the password may have been changed while it was verified, and no session may open
+    // after a change that ends all sessions.
+    let user = Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?;
+    Ok(match user.filter(|user| user.is_active) {
+        Some(user) if user.hashed_password == found.hashed_password => {
+            Verified::Right(LockedUser { transaction, user, rehashed })
+        }
+        Some(user) => Verified::HashReplaced(user),
+        None => Verified::Wrong,
+    })
 }
 
 // only with observability

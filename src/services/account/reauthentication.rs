@@ -1,11 +1,11 @@
 //! Reauthentication: an access token may be stolen, so actions with lasting effects need more than a token.
 //!
 //! Changing the email address, creating an API key and deleting the account need a recent login or the current
-//! password. So do the changes that superusers make to their own accounts by id. A service calls
-//! [`Reauthentication::check`] before its transaction, because hashing takes time, and [`Reauthentication::confirm`]
-//! inside it, after locking the user.
+//! password. Making someone a superuser, and changing the email address or password of one, need a recent login. A service
+//! calls [`Reauthentication::check`] before its transaction, because hashing takes time, and
+//! [`Reauthentication::confirm`] inside it, after locking the user.
 
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
 
 use super::AccountContext;
@@ -14,11 +14,10 @@ use super::session;
 use super::user::User;
 use crate::core::client::Client;
 use crate::core::security::Verdict;
+use crate::entities::user::Entity;
 use crate::error::{Error, Result};
 use crate::schemas::audit_event::AuditKind;
 use crate::schemas::password::Password;
-
-pub(super) const INCORRECT_PASSWORD: Error = Error::BadRequest("Incorrect password");
 
 /// A user who acts with a session of their own, not with an API key.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +38,11 @@ pub(super) struct Reauthentication {
 }
 
 impl Reauthentication {
+    /// The proof of a request that cannot contain a password.
+    pub(super) fn by_session(session: Uuid) -> Self {
+        Self { session, has_password: false }
+    }
+
     /// Checks the password, if the request has one.
     ///
     /// # Errors
@@ -71,21 +75,23 @@ impl Reauthentication {
     }
 }
 
-/// Checks the user's current password.
+/// Checks the user's current password, and returns its hash.
 ///
 /// # Errors
-/// 400 for a wrong password, which is recorded in the audit trail.
+/// 400 for a wrong password, which is recorded in the audit trail; 401 if the user was deleted in the meantime.
 pub(super) async fn check_password(
     accounts: &AccountContext,
     caller: SessionUser<'_>,
     password: Password,
-) -> Result<()> {
+) -> Result<String> {
     let SessionUser { user, client, .. } = caller;
-    let hash = Some(user.hashed_password.clone());
-    if accounts.passwords.verify(password.into_secret(), hash).await? != Verdict::Wrong {
-        return Ok(());
+    // From the database: another process may have changed the password since the user was cached.
+    let user = Entity::find_by_id(user.id).one(&accounts.db).await?.ok_or(Error::Unauthorized)?;
+    let hash = user.hashed_password;
+    if accounts.passwords.verify(password.into_secret(), Some(hash.clone())).await? != Verdict::Wrong {
+        return Ok(hash);
     }
     let event = Event::by_user(AuditKind::PasswordCheckFailed, user.id, client);
     audit_event::record(&accounts.db, accounts.now(), event).await?;
-    Err(INCORRECT_PASSWORD)
+    Err(Error::IncorrectPassword)
 }

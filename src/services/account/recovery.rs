@@ -35,15 +35,14 @@ pub async fn request(accounts: &AccountContext, client: &Client, email: &Email) 
 /// Makes a link for the active user with this address, for a superuser who hands it over. No mail is sent.
 ///
 /// # Errors
-/// 404 if there is no such user; 403 without a recent login for the superuser's own account.
+/// 404 if there is no such user; 403 without a recent login for the account of a superuser.
 pub async fn issue_link(accounts: &AccountContext, caller: SessionUser<'_>, email: &Email) -> Result<IssuedLink> {
-    let reauthentication = Reauthentication::check(accounts, caller, None).await?;
     let transaction = begin_write(&accounts.db).await?;
     let found = user::find_by_login(&transaction, email.as_str()).await?.ok_or(NO_USER)?;
     let user = Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?;
     let user = user.filter(|user| user.is_active).ok_or(NO_USER)?;
-    if user.id == caller.user.id {
-        reauthentication.confirm(accounts, &transaction).await?;
+    if user.is_superuser {
+        Reauthentication::by_session(caller.session).confirm(accounts, &transaction).await?;
     }
     let issued = email_token::issue_now(accounts, &transaction, &user, Link::PasswordRecovery).await?;
     let (kind, client) = (AuditKind::PasswordResetRequested, caller.client);

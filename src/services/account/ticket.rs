@@ -33,10 +33,11 @@ pub async fn create(accounts: &AccountContext, session: Uuid, token_expires_at: 
         expires_at: Set(seconds_after(now, TTL)),
     };
     let transaction = begin_write(&accounts.db).await?;
+    // Locks the session before its tickets, as the end of a session does, so that the two cannot deadlock.
+    Entity::insert(row).exec_without_returning(&transaction).await.map_err(super::user::user_deleted)?;
     // Unused tickets would pile up until the next clean-up.
     let expired = Entity::delete_many().filter(Column::SessionId.eq(session)).filter(Column::ExpiresAt.lte(now));
     expired.exec(&transaction).await?;
-    Entity::insert(row).exec_without_returning(&transaction).await.map_err(super::user::user_deleted)?;
     transaction.commit().await?;
     Ok(TicketRead { ticket, expires_in: TTL })
 }

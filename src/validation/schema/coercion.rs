@@ -83,12 +83,16 @@ fn read_scalar(schema: &Value, text: &str, coercion: Coercion) -> Option<Value> 
     }
 }
 
-/// Decimals as JSON writes numbers, as far as a double is exact. The rest stays text ("1e3", "01", too many places),
-/// which the pattern of a decimal refuses.
+/// Decimals as JSON writes numbers, as far as a double is exact. The rest stays text ("1e3", "01", "-0", "1.000", too
+/// many places), which the pattern of a decimal refuses.
 fn read_decimal(text: &str) -> Option<Value> {
     let is_plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
     let is_exact = !text.contains('.') || text.bytes().filter(u8::is_ascii_digit).count() <= 15;
-    let number = serde_json::from_str(text).ok().filter(|_| is_plain && is_exact);
+    // As numbers these would be valid, but not as text.
+    let has_surplus_zeros = text.split_once('.').is_some_and(|(_, places)| places.len() > 2 && places.ends_with('0'));
+    let is_negative_zero = text.starts_with('-') && text.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'));
+    let is_number = is_plain && is_exact && !has_surplus_zeros && !is_negative_zero;
+    let number = serde_json::from_str(text).ok().filter(|_| is_number);
     number.and_then(Number::from_f64).map(Value::Number)
 }
 

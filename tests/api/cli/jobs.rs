@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::serve::{Process, log_in};
-use super::{command, fails, folder, succeeds};
+use super::{bare, command, fails, folder, succeeds};
 use crate::support::database::TestDatabase;
 use crate::support::smtp::{Mood, Smtp, message_id};
 use crate::support::socket::TIMEOUT;
@@ -199,6 +199,12 @@ async fn dead_letters_are_listed_retried_and_purged() {
     for arguments in [&["jobs", "purge"][..], &["jobs", "retry"], &["jobs", "purge", "--all", &ids[0]]] {
         fails(&mut command(folder.path(), &database, arguments));
     }
+}
+
+#[test]
+fn limit_beyond_every_list_is_refused() {
+    let output = fails(&mut bare(folder().path(), &["jobs", "list", "--limit", "9223372036854775808"]));
+    assert!(output.contains("--limit") && !output.contains("panicked"), "{output}");
 }
 
 // only with observability

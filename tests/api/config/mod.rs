@@ -87,6 +87,25 @@ fn missing_config_folder_is_ignored() {
 }
 
 #[test]
+fn file_that_cannot_be_read_is_refused_by_name() {
+    for name in ["default.toml", "development.toml", "local.toml"] {
+        let files = folder(&[]);
+        fs::create_dir(files.path().join(name)).unwrap();
+        let refusal = load_from(files.path(), &[], &[]).unwrap_err();
+        assert!(refusal.contains(name) && refusal.contains("cannot be read"), "{refusal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn link_to_a_missing_file_is_refused_by_name() {
+    let files = folder(&[]);
+    std::os::unix::fs::symlink("nowhere.toml", files.path().join("local.toml")).unwrap();
+    let refusal = load_from(files.path(), &[], &[]).unwrap_err();
+    assert!(refusal.contains("local.toml: cannot be read"), "{refusal}");
+}
+
+#[test]
 fn short_names_set_their_settings() {
     let settings = load(&[
         ("HOST", "0.0.0.0"),
@@ -163,6 +182,10 @@ fn unknown_key_is_refused_by_name() {
         ("APP__", ""),
         ("APP__SERVER__", "server"),
         ("APP__SERVER__PORT[0]", "server.port"),
+        ("APP__SERVER__ALLOWED_HOSTS[0]", "server.allowed_hosts[0]"),
+        // An index that no list can have.
+        ("APP__SERVER__ALLOWED_HOSTS[9223372036854775807]", "server.allowed_hosts"),
+        ("APP__SERVER__ALLOWED_HOSTS[-9223372036854775808]", "server.allowed_hosts"),
     ] {
         let refusal = refusal(&[(name, MARKER)]);
         assert!(refusal.contains(key), "{name}: {refusal}");
@@ -229,6 +252,47 @@ fn number_out_of_bounds_is_refused() {
 }
 
 #[test]
+fn number_that_the_schema_accepts_is_refused_without_its_value() {
+    let refused = refusal(&[("APP__SERVER__MAX_BODY_BYTES", "18446744073709551615")]);
+    assert!(refused.contains("\n  server.max_body_bytes: ") && !refused.contains("1844"), "{refused}");
+    assert!(!refused.contains("1.8"), "{refused}");
+}
+
+#[test]
+fn host_that_no_request_can_match_is_refused() {
+    for host in ["http://localhost", "localhost:9111", "localhost/", "*example.com", "a.*.com", "::1", "é.com"] {
+        let hosts = format!("localhost,{host}");
+        let refused = refusal(&[("APP__SERVER__ALLOWED_HOSTS", hosts.as_str())]);
+        assert!(refused.contains("\n  server.allowed_hosts.1: "), "{host}: {refused}");
+    }
+    let matching = "*,localhost,my_service,*.Example.com,127.0.0.1,[::1],xn--9ca.com";
+    load(&[("APP__SERVER__ALLOWED_HOSTS", matching)]).unwrap();
+}
+
+#[test]
+fn origin_that_no_browser_sends_is_refused() {
+    for origin in [
+        "https://App.Example.com",
+        "HTTPS://example.com",
+        "https://example.com:443",
+        "http://example.com:80",
+        "http://[::1]:80",
+        "http://é.com",
+        "https://example.com/",
+        "https://user@example.com",
+        "https://*.example.com",
+        "example.com",
+        "null",
+    ] {
+        let origins = format!("https://fine.example,{origin}");
+        let refused = refusal(&[("APP__CORS__ALLOWED_ORIGINS", origins.as_str())]);
+        assert!(refused.contains("\n  cors.allowed_origins.1: "), "{origin}: {refused}");
+    }
+    let sent = "*,http://localhost:5173,https://example.com:80,http://example.com:443,http://[::1]:3000,https://[::80]";
+    load(&[("APP__CORS__ALLOWED_ORIGINS", sent)]).unwrap();
+}
+
+#[test]
 fn network_that_does_not_exist_is_refused_by_name() {
     for network in ["10.0.0.0", "10.0.0.0/33", "fd00::/129", "x/8"] {
         let refused = refusal(&[("APP__SERVER__TRUSTED_PROXIES", network)]);
@@ -256,5 +320,6 @@ fn only_development_and_production_are_environments() {
     }
     let in_dotenv = [("APP_ENV", "production")];
     load_from(Path::new("/"), &in_dotenv, &[]).map(|_| ()).expect_err("production refuses the defaults");
+    load_from(Path::new("/"), &in_dotenv, &[("APP_ENV", "")]).map(|_| ()).expect_err("empty counts as absent");
     load_from(Path::new("/"), &in_dotenv, &[("APP_ENV", "development")]).unwrap();
 }

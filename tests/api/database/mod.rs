@@ -4,7 +4,7 @@ mod constraint;
 mod frozen;
 mod full;
 mod locked;
-mod slow;
+pub mod slow;
 
 use std::time::Duration;
 

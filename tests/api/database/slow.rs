@@ -7,14 +7,27 @@ use std::time::Duration;
 use keel::core::database::observe;
 use keel::entities::user::{Column, Entity};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use tracing::subscriber::set_default;
+use tracing::subscriber::{DefaultGuard, set_default};
 use tracing_subscriber::fmt;
 
 use crate::support::database::TestDatabase;
 
 /// Collects a log.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Collects what this thread logs until the guard is dropped.
+    pub fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        (log, set_default(fmt().with_ansi(false).with_writer(move || writer.clone()).finish()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
@@ -27,13 +40,12 @@ impl Write for Log {
 }
 
 async fn log_of_a_query(slow: Duration) -> String {
-    let (database, log) = (TestDatabase::migrated().await, Log::default());
+    let database = TestDatabase::migrated().await;
     let mut db = database.connect().await;
     observe(&mut db, slow);
-    let writer = log.clone();
-    let _log = set_default(fmt().with_writer(move || writer.clone()).finish());
+    let (log, _guard) = Log::start();
     Entity::find().filter(Column::Email.eq("ann@example.com")).one(&db).await.unwrap();
-    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+    log.text()
 }
 
 #[tokio::test]

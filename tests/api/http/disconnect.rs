@@ -1,17 +1,22 @@
 //! Clients that disconnect before their response.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::Method;
-use axum::routing::any;
+use axum::routing::{any, get};
+use futures_util::FutureExt;
+use keel::core::config::Settings;
 use keel::server::Readiness;
+use metrics_exporter_prometheus::PrometheusBuilder; // only with observability
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-use super::behind_the_stack;
+use super::{behind_the_stack, exactly};
+use crate::database::slow::Log;
 use crate::support::app::settings;
 use crate::support::socket::TestServer;
 
@@ -54,4 +59,30 @@ async fn write_is_completed_after_a_disconnect_and_a_read_is_dropped() {
         assert!(is_completed(method.clone()).await, "{method}");
     }
     assert!(!is_completed(Method::GET).await);
+}
+
+/// Sends a request, and gives up while its handler runs.
+fn give_up(change: impl FnOnce(&mut Settings)) {
+    let client = behind_the_stack(Router::new().route("/slow", get(pending::<()>)), change);
+    assert!(exactly(&client, Method::GET, "/slow", &[]).now_or_never().is_none());
+}
+
+// only with observability
+#[tokio::test]
+async fn cancelled_request_is_counted_with_status_499() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    give_up(|settings| settings.metrics.port = Some(0));
+    let text = recorder.handle().render();
+    let count = r#"http_server_request_duration_seconds_count{method="GET",route="/slow",status="499"} 1"#;
+    assert!(text.contains(count), "{text}");
+}
+
+#[tokio::test]
+async fn cancelled_request_is_logged() {
+    let (log, _guard) = Log::start();
+    give_up(|_| {});
+    let text = log.text();
+    assert!(text.contains("request cancelled") && text.contains("path=/slow"), "{text}");
+    assert!(!text.contains("request completed"), "{text}");
 }

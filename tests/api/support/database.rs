@@ -149,7 +149,9 @@ pub const NAME_PREFIX: &str = "keel_test_";
 
 async fn administrate(mut requests: mpsc::UnboundedReceiver<Request>) {
     let run = format!("{NAME_PREFIX}{:08x}", uuid::Uuid::new_v4().as_fields().0);
-    let admin = connect(server_url().unwrap()).await;
+    // Creating and dropping a database waits for all backends of the server, also those of a test that wait for a lock.
+    let patient = DatabaseSettings { statement_timeout_ms: 120_000, ..settings(server_url().unwrap()) };
+    let admin = database::connect(&patient).await.unwrap();
     let marker = connect_marker(&run).await;
     sweep(&admin).await;
     let template = format!("{run}_template");

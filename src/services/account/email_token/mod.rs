@@ -81,6 +81,16 @@ pub(super) async fn consume(transaction: &DatabaseTransaction, link: &FollowedLi
     if deleted.rows_affected == 0 { Err(INVALID) } else { Ok(()) }
 }
 
+/// Ends the link that would change the user's address to another one.
+pub(super) async fn cancel_change(transaction: &DatabaseTransaction, user: &user::Model) -> Result<()> {
+    let change = Condition::all()
+        .add(Column::UserId.eq(user.id))
+        .add(Column::Purpose.eq(Purpose::VerifyEmail))
+        .add(Column::Email.ne(&user.email));
+    Entity::delete_many().filter(change).exec(transaction).await?;
+    Ok(())
+}
+
 /// Ends all links of the user, and those requested for their address that are not mailed yet.
 pub(super) async fn revoke(transaction: &DatabaseTransaction, user: Uuid) -> Result<()> {
     let address = Query::select()

@@ -19,12 +19,15 @@ use crate::schemas::user::{UserCreate, UserRead, UserRegister};
 use crate::services::account::AccountContext;
 use crate::services::account::audit_event::{self, Event};
 use crate::services::account::email_token::{self, LinkRequest};
+use crate::services::account::reauthentication::Reauthentication;
 use crate::services::idempotency::{IdempotencyKey, once};
 
 /// A superuser who creates a user.
 pub struct Creator<'a> {
     /// The superuser.
     pub actor: Actor<'a>,
+    /// Their session; `None` for a key.
+    pub session: Option<Uuid>,
     // only with idempotency
     /// The key of the request, if it may be repeated.
     pub key: Option<IdempotencyKey>,
@@ -55,12 +58,21 @@ pub async fn sign_up(accounts: &AccountContext, client: &Client, data: UserRegis
 ///
 /// # Errors
 /// 409 when email or username are taken; 422 for a weak password, and for another request under the same key; 401 or
-/// 403 if the actor has lost their account or role since the request came in.
+/// 403 if the actor has lost their account or role since the request came in; 403 without a recent login for a new
+/// superuser.
 pub async fn create(accounts: &AccountContext, creator: Creator<'_>, data: UserCreate) -> Result<UserRead> {
-    let Creator { actor, key } = creator;
+    let Creator { actor, session, key } = creator;
+    let reauthentication = if data.is_superuser {
+        Some(Reauthentication::by_session(session.ok_or(Error::InsufficientScope)?))
+    } else {
+        None
+    };
     let new = NewUser { hashed_password: hash_password(accounts, &data).await?, data, is_verified: true };
     let created = once(&accounts.db, actor.id, key, accounts.now(), async |transaction| {
         check_superuser(transaction, actor.id).await?;
+        if let Some(reauthentication) = reauthentication {
+            reauthentication.confirm(accounts, transaction).await?;
+        }
         let origin = Origin { actor: Some(actor.id), client: actor.client };
         let user = insert(accounts, transaction, &origin, new).await?;
         // only with jobs

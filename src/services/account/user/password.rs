@@ -13,7 +13,7 @@ use crate::schemas::password::NewPassword;
 use crate::schemas::user::PasswordUpdate;
 use crate::services::account::AccountContext;
 use crate::services::account::audit_event::{self, Event};
-use crate::services::account::reauthentication::{INCORRECT_PASSWORD, SessionUser, check_password};
+use crate::services::account::reauthentication::{SessionUser, check_password};
 use crate::services::account::{email_token, session};
 use crate::validation::schema::Problem;
 
@@ -49,7 +49,7 @@ pub(super) fn refused(field: &'static str, weakness: Weakness) -> Error {
 pub async fn update_password(accounts: &AccountContext, caller: SessionUser<'_>, data: PasswordUpdate) -> Result<()> {
     let PasswordUpdate { current_password, new_password } = data;
     let is_same = is_same_password(&current_password.clone().into_secret(), &new_password.clone().into_secret());
-    check_password(accounts, caller, current_password).await?;
+    let verified = check_password(accounts, caller, current_password).await?;
     if is_same {
         return Err(Error::BadRequest("New password cannot be the same as the current one"));
     }
@@ -60,11 +60,11 @@ pub async fn update_password(accounts: &AccountContext, caller: SessionUser<'_>,
     let changed = Entity::update_many()
         .col_expr(Column::HashedPassword, Expr::value(hash))
         .filter(Column::Id.eq(user.id))
-        .filter(Column::HashedPassword.eq(&user.hashed_password))
+        .filter(Column::HashedPassword.eq(verified))
         .exec(&transaction)
         .await?;
     if changed.rows_affected == 0 {
-        return Err(INCORRECT_PASSWORD);
+        return Err(Error::IncorrectPassword);
     }
     email_token::revoke(&transaction, user.id).await?; // only with jobs
     session::end_others(&transaction, user.id, Some(session)).await?;

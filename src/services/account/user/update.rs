@@ -21,7 +21,7 @@ use crate::services::account::{AccountContext, email_token, session};
 /// # Errors
 /// 404 if the user does not exist; 409 when email or username are taken, or for the last superuser; 422 for a weak
 /// password; 401 or 403 if the caller has lost their account or role since the request came in; 403 without a recent
-/// login for the caller's own email address or password.
+/// login for the email address or password of a superuser, and for a new superuser.
 pub async fn update(
     accounts: &AccountContext,
     caller: SessionUser<'_>,
@@ -31,7 +31,6 @@ pub async fn update(
     let hashed_password = hash_new_password(accounts, id, &data).await?;
     let UserUpdate { email, password: _, username, full_name, age, address, is_active, is_superuser } = data;
     let actor = Actor { id: caller.user.id, client: caller.client };
-    let reauthentication = Reauthentication::check(accounts, caller, None).await?;
     let transaction = begin_write(&accounts.db).await?;
     if is_active == Some(false) || is_superuser == Some(false) {
         keep_a_superuser(&transaction, id).await?;
@@ -39,8 +38,9 @@ pub async fn update(
     let old = lock(&transaction, id).await?.ok_or(NOT_FOUND)?;
     check_superuser(&transaction, actor.id).await?;
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
-    if actor.id == id && (email.is_some() || hashed_password.is_some()) {
-        reauthentication.confirm(accounts, &transaction).await?;
+    let changes_login = email.is_some() || hashed_password.is_some();
+    if (old.is_superuser && changes_login) || (!old.is_superuser && is_superuser == Some(true)) {
+        Reauthentication::by_session(caller.session).confirm(accounts, &transaction).await?;
     }
     let change = ActiveModel {
         id: Unchanged(id),
@@ -72,7 +72,13 @@ pub async fn update(
 async fn hash_new_password(accounts: &AccountContext, id: Uuid, data: &UserUpdate) -> Result<Option<String>> {
     let Some(password) = &data.password else { return Ok(None) };
     let mut user = Entity::find_by_id(id).one(&accounts.db).await?.ok_or(NOT_FOUND)?;
-    // The password must not contain the new name either.
+    // The password must not contain the new names either.
+    if let Some(email) = &data.email {
+        email.as_str().clone_into(&mut user.email);
+    }
+    if let Some(username) = &data.username {
+        username.as_str().clone_into(&mut user.username);
+    }
     if let Some(full_name) = &data.full_name {
         user.full_name.clone_from(full_name);
     }

@@ -16,7 +16,7 @@ use crate::services::account::reauthentication::{Reauthentication, SessionUser};
 use crate::services::account::verification::notify_old_address;
 
 /// Changes the caller's own account. With `auth.require_verified_email` a new email address takes effect once the link
-/// mailed to it was followed; otherwise at once.
+/// mailed to it was followed; otherwise at once. The current address cancels a change that waits for its link.
 ///
 /// A new email address needs a recent login or the password, because password recovery is sent to it.
 ///
@@ -25,16 +25,17 @@ use crate::services::account::verification::notify_old_address;
 /// email address also 403 without a recent login; 400 for a wrong password.
 pub async fn update_me(accounts: &AccountContext, caller: SessionUser<'_>, data: UserUpdateMe) -> Result<UserRead> {
     let UserUpdateMe { email, current_password, username, full_name, age, address } = data;
-    let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != caller.user.email);
     // A password that is sent is checked, whether it is needed or not: the request counts as a guess.
-    let reauthentication = if email.is_some() || current_password.is_some() {
-        Some(Reauthentication::check(accounts, caller, current_password).await?)
-    } else {
-        None
-    };
+    let has_password = current_password.is_some();
+    let reauthentication = Reauthentication::check(accounts, caller, current_password).await?;
     let transaction = begin_write(&accounts.db).await?;
     let old = lock(&transaction, caller.user.id).await?.filter(|user| user.is_active).ok_or(Error::Unauthorized)?;
-    if let Some(reauthentication) = reauthentication {
+    // only with jobs
+    if email.as_ref().is_some_and(|email| email.as_str() == old.email) {
+        email_token::cancel_change(&transaction, &old).await?;
+    }
+    let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
+    if email.is_some() || has_password {
         reauthentication.confirm(accounts, &transaction).await?;
     }
     let mut change = ActiveModel {

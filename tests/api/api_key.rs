@@ -68,7 +68,7 @@ async fn key_begins_with_the_prefix_of_the_service() {
 }
 
 #[tokio::test]
-async fn key_is_shown_once() {
+async fn api_key_is_in_the_response_of_its_creation_only() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let created = create(&ann, "users").await;

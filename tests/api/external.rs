@@ -91,7 +91,7 @@ async fn malformed_trace_headers_are_not_passed_on() {
 }
 
 #[tokio::test]
-async fn outage_is_retried() {
+async fn outage_of_the_upstream_service_is_retried() {
     let server = MockServer::start().await;
     let (_app, ann) = with_upstream(server.uri(), 5, 2).await;
     Mock::given(any()).respond_with(ResponseTemplate::new(503)).up_to_n_times(2).mount(&server).await;

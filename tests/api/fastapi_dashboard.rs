@@ -20,7 +20,7 @@ fn paths(dashboard: Dashboard) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn health_check_returns_true() {
+async fn dashboard_health_check_returns_true() {
     let app = TestApp::start().await;
     assert!(app.anonymous().get("/utils/health-check/").await.ok::<bool>());
 }

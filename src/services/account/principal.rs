@@ -58,6 +58,8 @@ pub struct PrincipalCache {
 #[derive(Default)]
 struct Entries {
     by_credential: HashMap<Credential, Entry>,
+    /// The number of entries at which expired ones are removed.
+    threshold: usize,
     /// The number of invalidations.
     invalidations: u64,
 }
@@ -73,8 +75,8 @@ pub(super) struct Lookup {
     invalidations: u64,
 }
 
-/// From this number of entries on, expired ones are removed before another is added.
-const CAPACITY: usize = 4096;
+/// Fewer entries are not worth cleaning up.
+const MIN_THRESHOLD: usize = 4096;
 
 impl PrincipalCache {
     /// A cache whose entries expire after `milliseconds`; 0 caches nothing.
@@ -97,13 +99,14 @@ impl PrincipalCache {
     }
 
     pub(super) fn insert(&self, credential: Credential, principal: Principal, lookup: &Lookup) {
-        let mut entries = self.lock();
+        let entries = &mut *self.lock();
         // After an invalidation during the query, its result may be outdated.
         if self.ttl.is_zero() || entries.invalidations != lookup.invalidations {
             return;
         }
-        if entries.by_credential.len() >= CAPACITY {
+        if entries.by_credential.len() >= entries.threshold {
             entries.by_credential.retain(|_, entry| entry.looked_up_at.elapsed() < self.ttl);
+            entries.threshold = (entries.by_credential.len() * 2).max(MIN_THRESHOLD);
         }
         entries.by_credential.insert(credential, Entry { principal, looked_up_at: lookup.started_at });
     }

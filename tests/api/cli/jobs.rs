@@ -171,7 +171,7 @@ async fn serve_leaves_jobs_to_workers_without_in_process() {
 }
 
 #[tokio::test]
-async fn dead_letters_are_listed_retried_and_purged() {
+async fn dead_jobs_are_listed_retried_and_purged() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     let jobs = |arguments: &[&str]| succeeds(&mut command(folder.path(), &database, &[&["jobs"], arguments].concat()));
     let db = database.connect().await;

@@ -103,6 +103,22 @@ async fn email_change_fails_when_another_process_ended_the_session() {
     }
 }
 
+/// The other process has cached the user, as it was before.
+#[tokio::test]
+async fn changes_by_another_process_count_at_once() {
+    let app = TestApp::start().await;
+    let here = app.user("ann").await;
+    let there = Client { app: app.elsewhere().await, ..here.clone() };
+    assert_eq!(email(&there).await, "ann@example.com");
+    assert_eq!(change(&here, to("ann@example.org")).await.ok::<UserRead>().email, "ann@example.org");
+    assert_eq!(change(&there, to("ann@example.com")).await.ok::<UserRead>().email, "ann@example.com");
+
+    let new = json!({ "current_password": PASSWORD, "new_password": "kettle with a lid" });
+    here.patch("/users/me/password", new).await.expect(StatusCode::OK);
+    change(&there, with("ann@example.org", PASSWORD)).await.error(StatusCode::BAD_REQUEST);
+    change(&there, with("ann@example.org", "kettle with a lid")).await.ok::<UserRead>();
+}
+
 #[tokio::test]
 async fn wrong_password_is_refused_even_if_none_is_needed() {
     let app = TestApp::start().await;

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::lease::{self, ClaimedJob, LeaseOptions, Recorded};
+use super::lease::{self, ClaimedJob, LeaseOptions, RecordedOutcome};
 use super::{Context, Failure, Retry, kinds, within_timeout};
 use crate::core::telemetry::{milliseconds, traces};
 
@@ -57,7 +57,7 @@ async fn record(
     options: &LeaseOptions,
     claimed: &ClaimedJob,
     outcome: &Result<(), Failure>,
-) -> Result<Recorded, DbErr> {
+) -> Result<RecordedOutcome, DbErr> {
     let db = &context.accounts.db;
     let (started, lease) = (Instant::now(), options.lease.to_std().unwrap_or_default());
     loop {
@@ -73,7 +73,12 @@ async fn record(
     }
 }
 
-fn log(claimed: &ClaimedJob, elapsed: Duration, outcome: &Result<(), Failure>, recorded: Result<Recorded, DbErr>) {
+fn log(
+    claimed: &ClaimedJob,
+    elapsed: Duration,
+    outcome: &Result<(), Failure>,
+    recorded: Result<RecordedOutcome, DbErr>,
+) {
     let ClaimedJob { id, kind, attempt, .. } = claimed;
     // only with observability
     let count = |outcome| metrics::counter!("jobs_total", "kind" => kind.clone(), "outcome" => outcome).increment(1);
@@ -82,18 +87,18 @@ fn log(claimed: &ClaimedJob, elapsed: Duration, outcome: &Result<(), Failure>, r
         Err(error) => {
             tracing::warn!(%id, kind, %error, "the outcome of a job could not be recorded: it will run again");
         }
-        Ok(Recorded::LeaseLost) => {
+        Ok(RecordedOutcome::LeaseLost) => {
             tracing::warn!(%id, kind, attempt, "lease lost before the outcome was recorded: the job may run twice");
         }
-        Ok(Recorded::Done) => {
+        Ok(RecordedOutcome::Done) => {
             count("done"); // only with observability
             tracing::info!(%id, kind, attempt, duration_ms = milliseconds(elapsed), "job done");
         }
-        Ok(Recorded::Retried(retry_at)) => {
+        Ok(RecordedOutcome::Retried(retry_at)) => {
             count("retried"); // only with observability
             tracing::warn!(%id, kind, attempt, error, %retry_at, "job failed, retrying");
         }
-        Ok(Recorded::Dead) => {
+        Ok(RecordedOutcome::Dead) => {
             count("dead"); // only with observability
             tracing::error!(%id, kind, attempt, error, "job failed, now dead");
         }

@@ -59,7 +59,7 @@ pub enum Kinds {
 
 /// What was recorded about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
+pub enum RecordedOutcome {
     /// The job is done.
     Done,
     /// The job runs again at this time.
@@ -163,10 +163,10 @@ fn still_leased(claimed: &ClaimedJob) -> Condition {
 ///
 /// # Errors
 /// When the database cannot be reached. The lease then expires, and the job runs again.
-pub async fn done(db: &Db, claimed: &ClaimedJob, now: DateTime<Utc>) -> Result<Recorded, DbErr> {
+pub async fn done(db: &Db, claimed: &ClaimedJob, now: DateTime<Utc>) -> Result<RecordedOutcome, DbErr> {
     let update = unlease(Status::Done).col_expr(Column::FinishedAt, Expr::value(now)).filter(still_leased(claimed));
     let updated = update.exec(db).await?;
-    Ok(if updated.rows_affected == 0 { Recorded::LeaseLost } else { Recorded::Done })
+    Ok(if updated.rows_affected == 0 { RecordedOutcome::LeaseLost } else { RecordedOutcome::Done })
 }
 
 /// Records that an attempt failed. The job runs again later, or is dead.
@@ -179,7 +179,7 @@ pub async fn failed(
     claimed: &ClaimedJob,
     failure: &Failure,
     now: DateTime<Utc>,
-) -> Result<Recorded, DbErr> {
+) -> Result<RecordedOutcome, DbErr> {
     let attempt = Failed { attempt: claimed.attempt, max_attempts: options.max_attempts, age: now - claimed.queued_at };
     let retry_at = failure.retry.delay(&attempt).map(|delay| now + delay);
     let error: String = failure.error.chars().take(ERROR_LENGTH).collect();
@@ -193,9 +193,9 @@ pub async fn failed(
         .exec(db)
         .await?;
     if updated.rows_affected == 0 {
-        return Ok(Recorded::LeaseLost);
+        return Ok(RecordedOutcome::LeaseLost);
     }
-    Ok(retry_at.map_or(Recorded::Dead, Recorded::Retried))
+    Ok(retry_at.map_or(RecordedOutcome::Dead, RecordedOutcome::Retried))
 }
 
 /// Extends the leases of the jobs that the worker is running. Jobs whose outcome could not be recorded are left out:

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use keel::jobs::kinds::Job;
-use keel::jobs::lease::{self, Kinds, LeaseOptions, Recorded};
+use keel::jobs::lease::{self, Kinds, LeaseOptions, RecordedOutcome};
 use keel::jobs::queue::Status;
 use keel::jobs::{Failure, Retry};
 use uuid::Uuid;
@@ -37,12 +37,12 @@ async fn job_of_a_dead_worker_is_claimed_by_another_and_lost_to_the_first() {
 
     // The first worker wakes up.
     let now = app.state.accounts.now();
-    assert_eq!(lease::done(db, &lost, now).await.unwrap(), Recorded::LeaseLost);
+    assert_eq!(lease::done(db, &lost, now).await.unwrap(), RecordedOutcome::LeaseLost);
     let failure = Failure { error: "too late".to_owned(), retry: Retry::Never };
-    assert_eq!(lease::failed(db, &dead, &lost, &failure, now).await.unwrap(), Recorded::LeaseLost);
+    assert_eq!(lease::failed(db, &dead, &lost, &failure, now).await.unwrap(), RecordedOutcome::LeaseLost);
     lease::extend(db, &dead, vec![lost.id]).await.unwrap();
     assert_eq!((with_status(&app, Status::Running).await.len(), reclaim(&app).await), (1, 0));
-    assert_eq!(lease::done(db, &again, now).await.unwrap(), Recorded::Done);
+    assert_eq!(lease::done(db, &again, now).await.unwrap(), RecordedOutcome::Done);
     assert_eq!(with_status(&app, Status::Done).await.len(), 1);
 }
 

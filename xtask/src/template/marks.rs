@@ -188,14 +188,18 @@ fn balance(line: &str) -> i32 {
     let (mut depth, mut quoted, mut previous) = (0, false, ' ');
     let mut characters = line.chars().peekable();
     while let Some(character) = characters.next() {
+        // As in '"' and '('.
+        let is_literal = previous == '\'' && characters.peek() == Some(&'\'');
         match character {
             '/' if !quoted && characters.peek() == Some(&'/') => break,
-            '"' if previous != '\\' && previous != '\'' => quoted = !quoted,
-            '(' | '[' | '{' if !quoted && previous != '\'' => depth += 1,
-            ')' | ']' | '}' if !quoted && previous != '\'' => depth -= 1,
+            '"' if quoted => quoted = previous == '\\',
+            '"' => quoted = !is_literal,
+            '(' | '[' | '{' if !quoted && !is_literal => depth += 1,
+            ')' | ']' | '}' if !quoted && !is_literal => depth -= 1,
             _ => {}
         }
-        previous = character;
+        // A backslash that is escaped does not escape.
+        previous = if (previous, character) == ('\\', '\\') { ' ' } else { character };
     }
     depth
 }
@@ -241,6 +245,14 @@ mod tests {
         assert_eq!(cut_as("x.md", markdown, &[]), "# A\n\n## D\n");
         let yaml = "a:\n  # only with realtime\n  # Why.\n  b:\n    c: 1\n\n  d: 2\n";
         assert_eq!(cut_as("x.yml", yaml, &[]), "a:\n\n  d: 2\n");
+    }
+
+    #[test]
+    fn quotes_in_texts_and_characters_do_not_hide_brackets() {
+        for inside in [r#"a("b 'c'");"#, r#"a("\\");"#, r#"a('"');"#, r#"a("\"(");"#] {
+            let text = format!("// only with realtime\nfn one() {{\n    {inside}\n}}\n\nfn two() {{}}\n");
+            assert_eq!(cut_as("x.rs", &text, &[]), "fn two() {}\n", "{inside}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod constraint;
 mod frozen;
 mod full;
 mod locked;
-pub mod slow;
+mod slow;
 
 use std::time::Duration;
 

@@ -16,8 +16,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use super::{behind_the_stack, exactly};
-use crate::database::slow::Log;
 use crate::support::app::settings;
+use crate::support::captured_log::CapturedLog;
 use crate::support::socket::TestServer;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -80,7 +80,7 @@ async fn cancelled_request_is_counted_with_status_499() {
 
 #[tokio::test]
 async fn cancelled_request_is_logged() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = CapturedLog::start();
     give_up(|_| {});
     let text = log.text();
     assert!(text.contains("request cancelled") && text.contains("path=/slow"), "{text}");

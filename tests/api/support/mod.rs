@@ -1,6 +1,7 @@
 //! What the tests are written with.
 
 pub mod app;
+pub mod captured_log;
 pub mod client;
 pub mod database;
 pub mod document;

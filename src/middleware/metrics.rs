@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt;
@@ -21,12 +22,12 @@ const CANCELLED: &str = "499";
 pub(super) async fn measure(mut request: Request, next: Next) -> Response {
     let route = MatchedRoute::default();
     let method = method_name(request.method());
-    let mut measured = Measured { start: Instant::now(), method, route: route.clone(), status: CANCELLED.to_owned() };
+    let mut measured = Measured { start: Instant::now(), method, route: route.clone(), status: None };
     request.extensions_mut().insert(route.clone());
     let active = Counted::new(metrics::gauge!("http_server_active_requests"));
     let response = next.run(request).await;
     drop(active);
-    response.status().as_str().clone_into(&mut measured.status);
+    measured.status = Some(response.status());
     drop(measured);
     count_bytes(response, route.label())
 }
@@ -36,13 +37,14 @@ struct Measured {
     start: Instant,
     method: &'static str,
     route: MatchedRoute,
-    status: String,
+    /// Of the response, once there is one.
+    status: Option<StatusCode>,
 }
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        let labels =
-            [("method", self.method.to_owned()), ("route", self.route.label()), ("status", self.status.clone())];
+        let status = self.status.as_ref().map_or(CANCELLED, StatusCode::as_str);
+        let labels = [("method", self.method.to_owned()), ("route", self.route.label()), ("status", status.to_owned())];
         metrics::histogram!("http_server_request_duration_seconds", &labels).record(self.start.elapsed());
     }
 }

@@ -262,7 +262,7 @@ async fn doctor_reports_working_services() {
 async fn invalid_sender_of_mails_is_reported_before_the_server_listens() {
     let (folder, database) = (folder(), TestDatabase::migrated().await);
     for arguments in [&["serve"], &["worker"]] {
-        let output = fails(command(folder.path(), &database, arguments).env("APP__MAIL__FROM", "nobody"));
+        let output = fails(command(folder.path(), &database, arguments).env("APP__MAIL__FROM", "no address"));
         assert!(output.contains("mail.from") && !output.contains("listening"), "{output}");
     }
 }

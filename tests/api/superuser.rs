@@ -238,6 +238,9 @@ async fn making_a_superuser_needs_a_recent_login() {
     let body = |is_superuser: bool| json!({ "email": "eve@example.com", "username": "eve", "password": PASSWORD, "is_superuser": is_superuser });
     root.post("/users", body(true)).await.error(StatusCode::FORBIDDEN);
     root.patch(&path(&ann), json!({ "is_superuser": true })).await.error(StatusCode::FORBIDDEN);
+    let former = app.superuser("former").await;
+    root.patch(&path(&former), json!({ "is_active": false })).await.ok::<UserRead>();
+    root.patch(&path(&former), json!({ "is_active": true })).await.error(StatusCode::FORBIDDEN);
     assert!(!root.get(&path(&ann)).await.ok::<UserRead>().is_superuser);
     root.post("/users", body(false)).await.created::<UserRead>();
 }

@@ -45,7 +45,7 @@ pub async fn login(accounts: &AccountContext, client: &Client, found: Option<Use
         // By another login, which gave it the configured cost, or by a change of the password.
         verified = verify(accounts, Some(&user), &password).await?;
     }
-    let Verified::Right(LockedUser { transaction, user, rehashed }) = verified else {
+    let Verified::Right { transaction, user, rehashed } = verified else {
         count("wrong_password"); // only with observability
         record_failure(accounts, client, found.map(|user| user.id))?;
         return Err(Error::InvalidGrant);
@@ -58,7 +58,6 @@ pub async fn login(accounts: &AccountContext, client: &Client, found: Option<Use
     if let Some(hash) = rehashed {
         let change = ActiveModel { id: Unchanged(user.id), hashed_password: Set(hash), ..Default::default() };
         update(&transaction, change).await?;
-        accounts.principals.invalidate(user.id);
     }
     let scopes = scope.filter(|scopes| !scopes.is_empty()).unwrap_or_else(Scopes::all);
     let token = session::open(accounts, &transaction, user.id, scopes, client).await?;
@@ -70,19 +69,12 @@ pub async fn login(accounts: &AccountContext, client: &Client, found: Option<Use
 
 /// The outcome of verifying a login's password.
 enum Verified {
-    /// The password is right.
-    Right(LockedUser),
+    /// The password is right. The user is locked until the transaction ends; the hash is a new one, if it needs one.
+    Right { transaction: DatabaseTransaction, user: User, rehashed: Option<String> },
     /// The password was right, but its hash has changed since it was read. The user as of now.
     HashReplaced(User),
     /// The password is wrong, or there is no active user.
     Wrong,
-}
-
-/// A user who is locked until the transaction ends, and the new hash of the password, if it needs one.
-struct LockedUser {
-    transaction: DatabaseTransaction,
-    user: User,
-    rehashed: Option<String>,
 }
 
 async fn verify(accounts: &AccountContext, found: Option<&User>, password: &SecretString) -> Result<Verified> {
@@ -93,20 +85,21 @@ async fn verify(accounts: &AccountContext, found: Option<&User>, password: &Secr
         Verdict::Right | Verdict::Wrong => None,
     };
     let transaction = begin_write(&accounts.db).await?;
-    let Some(found) = found.filter(|_| verdict != Verdict::Wrong) else {
-        transaction.rollback().await?;
-        return Ok(Verified::Wrong);
-    };
     // Checked again, with a lock: the password may have been changed while it was verified, and no session may open
     // after a change that ends all sessions.
-    let user = Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?;
-    Ok(match user.filter(|user| user.is_active) {
-        Some(user) if user.hashed_password == found.hashed_password => {
-            Verified::Right(LockedUser { transaction, user, rehashed })
+    let user = match found.filter(|_| verdict != Verdict::Wrong) {
+        Some(found) => Entity::find_by_id(found.id).lock_exclusive().one(&transaction).await?,
+        None => None,
+    };
+    match user.filter(|user| user.is_active) {
+        Some(user) if found.is_some_and(|found| found.hashed_password == user.hashed_password) => {
+            Ok(Verified::Right { transaction, user, rehashed })
         }
-        Some(user) => Verified::HashReplaced(user),
-        None => Verified::Wrong,
-    })
+        other => {
+            transaction.rollback().await?;
+            Ok(other.map_or(Verified::Wrong, Verified::HashReplaced))
+        }
+    }
 }
 
 // only with observability

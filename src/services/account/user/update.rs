@@ -39,7 +39,9 @@ pub async fn update(
     check_superuser(&transaction, actor.id).await?;
     let email = email.map(|email| email.as_str().to_owned()).filter(|email| *email != old.email);
     let changes_login = email.is_some() || hashed_password.is_some();
-    if (old.is_superuser && changes_login) || (!old.is_superuser && is_superuser == Some(true)) {
+    let was_superuser = old.is_superuser && old.is_active;
+    let will_be_superuser = is_superuser.unwrap_or(old.is_superuser) && is_active.unwrap_or(old.is_active);
+    if (old.is_superuser && changes_login) || (will_be_superuser && !was_superuser) {
         Reauthentication::by_session(caller.session).confirm(accounts, &transaction).await?;
     }
     let change = ActiveModel {

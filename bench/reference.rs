@@ -1,6 +1,7 @@
 //! The same routes as Keel's, written by hand on axum and sqlx: what the framework costs is the difference. It uses
-//! Keel's tables and wire types, so that both give the same bytes, and nothing else of Keel: no middleware, no ORM. The
-//! headers that Keel's middleware adds are sent with fixed values, because the client pays for each of them, too.
+//! Keel's tables, and its types of amounts, texts and pages, so that both give the same bytes, and nothing else of Keel:
+//! no middleware, no ORM. The headers that Keel's middleware adds are sent with fixed values, because the client pays for
+//! each of them, too.
 //!
 //! With `PLAIN=1` it does what most services do: it looks the session up for every request, and reads an item and its
 //! tags with a statement each. Otherwise it keeps sessions, as Keel does, and reads both with one statement.
@@ -29,13 +30,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use keel::schemas::amount::Amount;
-use keel::schemas::item::{ItemCreate, ItemRead};
+use keel::schemas::amount::{Amount, Price, Tax};
 use keel::schemas::message::Greeting;
 use keel::schemas::page::{Cursor, Page};
+use keel::schemas::text::{LINE, LINES};
 use sea_orm::sqlx::postgres::{PgPoolOptions, PgRow};
 use sea_orm::sqlx::{PgPool, Row, query};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -94,8 +95,55 @@ fn internal(error: sea_orm::sqlx::Error) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
-fn item(row: &PgRow, tags: Vec<String>) -> ItemRead {
-    ItemRead {
+#[derive(Deserialize, Validate)]
+struct NewItem {
+    #[validate(length(min = 1, max = 255), regex(path = *LINE))]
+    title: String,
+    #[validate(length(max = 255), regex(path = *LINES))]
+    description: Option<String>,
+    price: Option<Price>,
+    tax: Option<Tax>,
+    #[serde(default)]
+    condition: Condition,
+    available_from: Option<DateTime<Utc>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Condition {
+    #[default]
+    New,
+    Used,
+    Refurbished,
+}
+
+impl Condition {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Used => "used",
+            Self::Refurbished => "refurbished",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Item {
+    id: Uuid,
+    title: String,
+    description: Option<String>,
+    price: Option<Price>,
+    tax: Option<Tax>,
+    condition: String,
+    available_from: Option<DateTime<Utc>>,
+    tags: Vec<String>,
+    owner_id: Uuid,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+fn item(row: &PgRow, tags: Vec<String>) -> Item {
+    Item {
         id: row.get("id"),
         title: row.get("title"),
         description: row.get("description"),
@@ -204,7 +252,7 @@ async fn list(
          ORDER BY created_at DESC, id DESC OFFSET $2 LIMIT $3",
     );
     let rows = page.bind(user).bind(skip).bind(limit).fetch_all(&app.pool).await.map_err(internal)?;
-    let data: Vec<ItemRead> = rows.iter().map(|row| item(row, row.get("tags"))).collect();
+    let data: Vec<Item> = rows.iter().map(|row| item(row, row.get("tags"))).collect();
     let has_more = skip + i64::try_from(data.len()).unwrap_or(i64::MAX) < count;
     let last = data.last().filter(|_| has_more);
     let next_cursor = last.and_then(|last| Cursor::new("-created_at", &last.created_at, last.id).ok());
@@ -215,7 +263,7 @@ async fn list(
 async fn create(
     State(app): State<App>,
     CurrentUser(user): CurrentUser,
-    Json(data): Json<ItemCreate>,
+    Json(data): Json<NewItem>,
 ) -> Result<Response, StatusCode> {
     data.validate().map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
     let insert = query(
@@ -225,7 +273,7 @@ async fn create(
     let now: DateTime<Utc> = Utc::now();
     let insert = insert.bind(Uuid::now_v7()).bind(user).bind(&data.title).bind(&data.description);
     let insert = insert.bind(data.price.map(Amount::minor_units)).bind(data.tax.map(Amount::minor_units));
-    let insert = insert.bind(data.condition.as_str()).bind(data.available_from.map(DateTime::<Utc>::from)).bind(now);
+    let insert = insert.bind(data.condition.as_str()).bind(data.available_from).bind(now);
     let row = insert.fetch_one(&app.pool).await.map_err(internal)?;
     let created = item(&row, Vec::new());
     let headers = [(header::ETAG, "\"1\"".to_owned()), (header::LOCATION, format!("/api/v1/items/{}", created.id))];

@@ -13,8 +13,8 @@ use super::matched_route::MatchedRoute;
 use super::request_log::method_name;
 use crate::core::telemetry::Counted;
 
-/// The status of a request that was dropped before its response, because its client or a proxy has given up. nginx
-/// logs the same.
+/// The status of a request that was dropped before its response, because its client or a proxy has given up.
+/// Proxies log the same. It is not a status of HTTP.
 const CANCELLED: &str = "499";
 
 /// Measures the time until the response starts, by method, route and status, and counts requests in flight and the

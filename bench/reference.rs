@@ -95,6 +95,7 @@ fn internal(error: sea_orm::sqlx::Error) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
+/// Not Keel's `ItemCreate`, which `cargo xtask remove-resource item` deletes.
 #[derive(Deserialize, Validate)]
 struct NewItem {
     #[validate(length(min = 1, max = 255), regex(path = *LINE))]
@@ -127,6 +128,7 @@ impl Condition {
     }
 }
 
+/// The same fields as Keel's `ItemRead`, in its order: the bytes have to be the same.
 #[derive(Serialize)]
 struct Item {
     id: Uuid,
